@@ -1,0 +1,189 @@
+/* lib/graph: static computation graphs, reverse-mode autograd, memory plan, execution.
+ *
+ * Three steps: build a graph node by node (shapes are checked as it grows); plan a program for
+ * the nodes that are wanted (dead nodes go, neighbours fuse, buffers are shared by liveness,
+ * threads are assigned); run it many times (no allocation). Nodes are in order: a node's inputs
+ * have smaller numbers.
+ *
+ * Autograd adds nodes: ni_graph_gradients writes the backward pass into the same graph, from the
+ * same operations, so that a gradient can be differentiated again.
+ *
+ * A graph is over ni_vars: named parameters and state that live outside it, so that a training
+ * graph and an inference graph, or two paths of a supernet, share weights.
+ */
+#ifndef NI_GRAPH_H
+#define NI_GRAPH_H
+#include "../tensor/tensor.h"
+#include "libnas/op.h"
+
+typedef nas_node ni_node; /* public and internal are one */
+#define NI_NONE NAS_NODE_NONE
+
+/* ---- variables ------------------------------------------------------------------------------ */
+
+typedef enum { NI_PARAMETER, NI_STATE } ni_var_kind; /* state: running statistics; not trained */
+typedef enum {
+    NI_INIT_ZEROS,
+    NI_INIT_ONES,
+    NI_INIT_UNIFORM,      /* U(-bound, bound), bound = a */
+    NI_INIT_NORMAL,       /* N(0, a^2) */
+    NI_INIT_KAIMING_UNIFORM, /* PyTorch's default for conv and linear: U(-b, b), b = 1/sqrt(fan_in) */
+    NI_INIT_KAIMING_NORMAL   /* N(0, 2 / fan), fan = a: he_fout, he_fin by the caller's choice */
+} ni_init;
+typedef enum { /* how a file lays a variable out; memory is as tensor.h says */
+    NI_FILE_AS_IS,   /* vectors: [C] */
+    NI_FILE_CONV,    /* KH,KW,CI,CO here; CO,CI,KH,KW in the file */
+    NI_FILE_LINEAR,  /* CI,1,1,CO here; CO,CI in the file */
+} ni_file_layout;
+
+typedef struct ni_vars ni_vars;
+typedef struct {
+    const char *name; /* PyTorch's: "stem.0.weight"; borrowed */
+    ni_shape shape;
+    ni_var_kind kind;
+    ni_init init;
+    double init_a;
+    int64_t fan_in;
+    ni_file_layout layout;
+    bool decay;     /* weight decay applies (conv, linear weights: yes; see nn.h for the choice) */
+    size_t offset;  /* elements, from the start of a value buffer; multiple of 16 */
+} ni_var;
+nas_status ni_vars_create(ni_vars **out, nas_context *context);
+void ni_vars_free(ni_vars *vars);
+/* Adds it, or finds the one of that name (then shape and kind must agree). var->offset is given. */
+nas_status ni_vars_add(ni_vars *vars, const ni_var *var, uint32_t *slot);
+uint32_t ni_vars_count(const ni_vars *vars);
+const ni_var *ni_vars_get(const ni_vars *vars, uint32_t slot); /* borrowed until the next add */
+bool ni_vars_find(const ni_vars *vars, const char *name, uint32_t *slot);
+/* Elements of a buffer that holds all of them, padding included (padding stays 0). Parameters and
+ * state share one layout; a gradient buffer has the same one. */
+size_t ni_vars_size(const ni_vars *vars);
+int64_t ni_vars_parameters(const ni_vars *vars); /* trained numbers, padding not counted */
+/* Fills values (float32, or float64 with the very same random numbers) for (seed): each variable
+ * from a stream of its own name, so that adding one changes no other. */
+void ni_vars_initialise(const ni_vars *vars, void *values, uint32_t dtype, uint64_t seed);
+
+/* ---- building -------------------------------------------------------------------------------- */
+
+/* nas_graph (public, op.h) is this room's graph. */
+typedef enum { NI_TRAIN, NI_EVAL } ni_mode; /* batch statistics, dropout / running statistics */
+
+nas_status ni_graph_create(nas_graph **out, nas_context *context, ni_vars *vars, uint32_t dtype,
+                           ni_mode mode);
+void ni_graph_free(nas_graph *graph);
+nas_context *ni_graph_context(const nas_graph *graph);
+ni_vars *ni_graph_vars(const nas_graph *graph);
+ni_mode ni_graph_mode(const nas_graph *graph);
+uint32_t ni_graph_nodes(const nas_graph *graph);
+ni_shape ni_node_shape(const nas_graph *graph, ni_node node);
+const char *ni_node_op_name(const nas_graph *graph, ni_node node);
+/* A label for errors, plans and drawings ("cells.3.edges.1<-0.conv"); copied. Errors name it. */
+void ni_node_label(nas_graph *graph, ni_node node, const char *label);
+/* Prefix for labels and variable names made from here on ("cells.3."); "" to end it. */
+nas_status ni_graph_scope(nas_graph *graph, const char *prefix);
+const char *ni_graph_scope_get(const nas_graph *graph);
+
+/* Leaves. Inputs are bound at each run by their number; labels are int32 class numbers [N]. */
+nas_status ni_input(nas_graph *g, ni_shape shape, uint32_t *number, ni_node *out);
+nas_status ni_input_labels(nas_graph *g, int64_t n, uint32_t *number, ni_node *out);
+nas_status ni_variable(nas_graph *g, const ni_var *var, ni_node *out);
+nas_status ni_constant(nas_graph *g, ni_shape shape, double value, ni_node *out);
+
+/* Linear algebra. conv: n, h, w, ci, oh, ow are filled in from x and the rest; bias by
+ * ni_add_channel. */
+nas_status ni_conv2d(nas_graph *g, ni_node x, ni_node weights, const ni_conv *conv, ni_node *out);
+nas_status ni_matmul(nas_graph *g, ni_node a, ni_node b, bool ta, bool tb, ni_node *out);
+
+/* Pooling. kernel 0,0: the whole image (global). */
+nas_status ni_max_pool(nas_graph *g, ni_node x, const ni_pool *pool, ni_node *out);
+nas_status ni_avg_pool(nas_graph *g, ni_node x, const ni_pool *pool, ni_node *out);
+
+/* Elementwise and broadcast. */
+nas_status ni_add(nas_graph *g, const ni_node *x, uint32_t n, ni_node *out);
+nas_status ni_mul(nas_graph *g, ni_node a, ni_node b, ni_node *out);
+nas_status ni_scale(nas_graph *g, ni_node x, double a, double b, ni_node *out); /* a x + b */
+nas_status ni_mul_scalar(nas_graph *g, ni_node x, ni_node s, ni_node *out);     /* s: [1] */
+nas_status ni_add_channel(nas_graph *g, ni_node x, ni_node v, ni_node *out);    /* v: [C] */
+nas_status ni_mul_channel(nas_graph *g, ni_node x, ni_node v, ni_node *out);
+nas_status ni_mul_row(nas_graph *g, ni_node x, ni_node r, ni_node *out);        /* r: [N,1,1,1] */
+nas_status ni_relu(nas_graph *g, ni_node x, double high, ni_node *out); /* high: INFINITY, or 6 */
+typedef enum {
+    NI_EXP, NI_LOG, NI_SQRT, NI_RSQRT, NI_RECIPROCAL, NI_SQUARE, NI_ABS, NI_SIGN, NI_SIGMOID, NI_TANH
+} ni_unary_kind;
+nas_status ni_unary(nas_graph *g, ni_node x, ni_unary_kind kind, ni_node *out);
+
+/* Reductions and their transposes. */
+nas_status ni_sum_channel(nas_graph *g, ni_node x, ni_node *out); /* over N, H, W: [C] */
+nas_status ni_sum_row(nas_graph *g, ni_node x, ni_node *out);     /* over H, W, C: [N,1,1,1] */
+nas_status ni_sum_all(nas_graph *g, ni_node x, ni_node *out);     /* [1] */
+nas_status ni_broadcast(nas_graph *g, ni_node x, ni_shape shape, ni_node *out); /* 1s are repeated */
+
+/* Shape. slice: [from, to) of one dimension, step > 0; pad is its transpose. */
+nas_status ni_concat(nas_graph *g, const ni_node *x, uint32_t n, int dimension, ni_node *out);
+nas_status ni_slice(nas_graph *g, ni_node x, int dimension, int64_t from, int64_t to, int64_t step,
+                    ni_node *out);
+nas_status ni_reshape(nas_graph *g, ni_node x, ni_shape shape, ni_node *out);
+nas_status ni_stop_gradient(nas_graph *g, ni_node x, ni_node *out);
+
+/* Networks' own. Batch norm: scale and offset may be NI_NONE (not affine); the running statistics
+ * (NI_NONE: not tracked) are read in NI_EVAL, and in NI_TRAIN updated with PyTorch's rule
+ * (momentum, unbiased variance) when the program is run with `update_state`. */
+nas_status ni_batch_norm(nas_graph *g, ni_node x, ni_node scale, ni_node offset, ni_node running_mean,
+                         ni_node running_var, double epsilon, double momentum, ni_node *out);
+nas_status ni_softmax(nas_graph *g, ni_node x, ni_node *out);     /* over C */
+nas_status ni_log_softmax(nas_graph *g, ni_node x, ni_node *out);
+/* Mean over the batch of the cross-entropy with label smoothing (PyTorch's): [1]. A label of -1 is
+ * left out, of the mean too. */
+nas_status ni_cross_entropy(nas_graph *g, ni_node logits, ni_node labels, double smoothing,
+                            ni_node *out);
+/* [1]: how many rows have their largest logit (the first of equals) at the label. */
+nas_status ni_correct(nas_graph *g, ni_node logits, ni_node labels, ni_node *out);
+/* Bernoulli keep mask / keep; identity in NI_EVAL. per_image: one draw an image (drop-path). Draws
+ * are by (run's key, node, element): the same for any number of threads. */
+nas_status ni_dropout(nas_graph *g, ni_node x, double drop, bool per_image, ni_node *out);
+
+/* Gradient of y (shape [1], or with seed a node of y's shape) with respect to each of x; a zero
+ * constant where y does not depend on it. */
+nas_status ni_graph_gradients(nas_graph *g, ni_node y, ni_node seed, const ni_node *x, uint32_t n,
+                              ni_node *out);
+
+/* ---- costs, from shapes alone ----------------------------------------------------------------- */
+int64_t ni_graph_macs(const nas_graph *g, ni_node output); /* of the nodes that output needs, batch 1 basis: per image */
+
+/* ---- planning and running ---------------------------------------------------------------------- */
+
+typedef struct ni_program ni_program;
+typedef struct {
+    uint32_t no_fusion;    /* plan every node alone, for comparison */
+    uint32_t threads_hint; /* unused by results; 0 */
+    int32_t isa;           /* NAS_ISA_BEST: the context's */
+    size_t memory_limit;   /* bytes for intermediate tensors; 0: none. NAS_E_LIMIT if not to be met */
+} ni_plan_options;
+/* The program computes `outputs`. gradient_of/gradient_slots: outputs that are gradients of variables
+ * are written straight into a gradient buffer (see ni_run). The graph must stay alive, and is
+ * frozen: it may grow no more. */
+typedef struct {
+    ni_node node;
+    uint32_t slot; /* variable whose gradient this is (written to run->gradients), or NI_NONE */
+} ni_output;
+nas_status ni_program_create(ni_program **out, nas_graph *g, const ni_output *outputs, uint32_t n,
+                             const ni_plan_options *options);
+void ni_program_free(ni_program *program);
+
+typedef struct {
+    const void *const *inputs; /* by input number; images in the graph's dtype, labels int32 */
+    void *values;              /* variables (ni_vars_size elements); state is updated in it */
+    void *gradients;           /* same layout; every slot among the outputs is overwritten */
+    void *const *outputs;      /* for each output without a slot: where it goes (NULL: nowhere) */
+    uint64_t random_key[2];    /* dropout: e.g. seed and step */
+    bool update_state;         /* running statistics */
+} ni_run;
+/* Uses the context's threads (or the calling one alone inside ni_serial). Allocates nothing.
+ * Bits do not depend on the number of threads. */
+nas_status ni_program_run(ni_program *program, const ni_run *run);
+
+size_t ni_program_bytes(const ni_program *program); /* buffers and scratch it holds */
+size_t ni_program_peak_activations(const ni_program *program); /* planned, without scratch */
+nas_status ni_program_describe(const ni_program *program, nas_sink *to); /* a line a step, for people */
+
+#endif

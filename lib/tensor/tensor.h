@@ -1,0 +1,141 @@
+/* lib/tensor: shapes, and the kernels that do the arithmetic.
+ *
+ * Every tensor has four dimensions, innermost last, dense:
+ *   images       N, H, W, C
+ *   matrices     rows, 1, 1, columns
+ *   vectors      1, 1, 1, C           (bias, scale, batch-norm statistics: 2, 1, 1, C)
+ *   conv weights KH, KW, CI / groups, CO
+ *   linear       CI, 1, 1, CO         (transposed to PyTorch's O, I only in files)
+ * Elements are float32, or float64 in the build of a graph that checks gradients.
+ *
+ * Kernels are plain functions over ranges: they know nothing of graphs or threads, allocate
+ * nothing and cannot fail. Whoever calls them cuts the work in pieces (whose number comes from
+ * the shape) and gives scratch memory. One table for each element type and instruction set;
+ * a faster table starts as a copy of the generic one and replaces what it does better.
+ */
+#ifndef NI_TENSOR_H
+#define NI_TENSOR_H
+#include "../core/core.h"
+
+enum { NI_F32 = 0, NI_F64 = 1 };
+static inline size_t ni_dtype_size(uint32_t dtype) { return dtype == NI_F64 ? 8 : 4; }
+
+typedef struct {
+    int64_t d[4];
+} ni_shape;
+static inline ni_shape ni_shape4(int64_t a, int64_t b, int64_t c, int64_t d)
+{
+    ni_shape s = {{a, b, c, d}};
+    return s;
+}
+static inline int64_t ni_shape_count(ni_shape s) { return s.d[0] * s.d[1] * s.d[2] * s.d[3]; }
+static inline bool ni_shape_equal(ni_shape a, ni_shape b)
+{
+    return a.d[0] == b.d[0] && a.d[1] == b.d[1] && a.d[2] == b.d[2] && a.d[3] == b.d[3];
+}
+
+/* A convolution of any kind. Padding is given for the top and left; bottom and right follow from
+ * the output's size. */
+typedef struct {
+    int32_t n, h, w, ci;       /* input */
+    int32_t oh, ow, co;        /* output */
+    int32_t kh, kw, sh, sw;    /* kernel, stride */
+    int32_t ph, pw, dh, dw;    /* padding (top, left), dilation */
+    int32_t groups;            /* divides ci and co; groups = ci = co is depthwise */
+} ni_conv;
+
+/* Flags that fold a neighbour into a convolution: its pass over memory is then not made. */
+enum {
+    NI_CONV_RELU_IN = 1,   /* x is read as max(x, 0): forward and weight gradient */
+    NI_CONV_MASK_OUT = 2,  /* input gradient is multiplied by (mask > 0), mask shaped as x */
+    NI_CONV_ADD_OUT = 4,   /* result is added to what the output holds */
+};
+
+typedef struct {
+    int32_t n, h, w, c, oh, ow;
+    int32_t kh, kw, sh, sw, ph, pw;
+} ni_pool; /* average pooling divides by the number of cells inside the image (padding not counted) */
+
+typedef struct ni_kernels {
+    const char *name; /* "f32-avx2" */
+    int32_t isa;
+    uint32_t dtype;
+
+    /* ---- convolution. Pointers are of the table's element type. ----
+     * Packed weights: the layout is the table's own; pack once for each call, then share.
+     * what: 0 forward, 1 input gradient. */
+    size_t (*conv_packed_bytes)(const ni_conv *c, int what);
+    void (*conv_pack)(const ni_conv *c, int what, const void *weights, void *packed);
+    /* scratch for one lane. what: 0 forward, 1 input gradient, 2 weight gradient */
+    size_t (*conv_scratch_bytes)(const ni_conv *c, int what);
+    /* Output rows r0 <= r < r1 of the n * oh rows of y. */
+    void (*conv_forward)(const ni_conv *c, uint32_t flags, const void *x, const void *packed, void *y,
+                         int64_t r0, int64_t r1, void *scratch);
+    /* Input rows r0 <= r < r1 of the n * h rows of dx. mask: NULL without NI_CONV_MASK_OUT. */
+    void (*conv_input_gradient)(const ni_conv *c, uint32_t flags, const void *dy, const void *packed,
+                                void *dx, const void *mask, int64_t r0, int64_t r1, void *scratch);
+    /* dw (whole weight shape) = the sum over images n0 <= n < n1; replaces what dw holds. */
+    void (*conv_weight_gradient)(const ni_conv *c, uint32_t flags, const void *x, const void *dy,
+                                 void *dw, int64_t n0, int64_t n1, void *scratch);
+
+    /* C[m,n] = alpha * op(A) op(B) + beta * C, row-major, leading dimensions in elements. */
+    void (*gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
+                 int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
+
+    /* ---- pooling: rows as in convolution ---- */
+    void (*max_pool)(const ni_pool *p, const void *x, void *y, int64_t r0, int64_t r1);
+    /* dx for images n0..n1: dy goes to the first maximum of its window in x (rows, then columns),
+     * as PyTorch does; NaN counts as larger. */
+    void (*max_pool_gradient)(const ni_pool *p, const void *x, const void *dy, void *dx, int64_t n0,
+                              int64_t n1);
+    /* y[window] = g[where x is largest in the window]: the transpose of max_pool_gradient. */
+    void (*max_pool_pick)(const ni_pool *p, const void *x, const void *g, void *y, int64_t r0,
+                          int64_t r1);
+    void (*avg_pool)(const ni_pool *p, const void *x, void *y, int64_t r0, int64_t r1);
+    void (*avg_pool_gradient)(const ni_pool *p, const void *dy, void *dx, int64_t n0, int64_t n1);
+
+    /* ---- batch norm over rows r0..r1 of [rows, c] ---- */
+    /* mean[c] and m2[c] (sum of squared deviations) of these rows */
+    void (*bn_moments)(const void *x, int64_t c, int64_t r0, int64_t r1, void *mean, void *m2);
+    /* y = x * scale[c] + shift[c]; relu: then max(., 0) */
+    void (*scale_shift)(const void *x, const void *scale, const void *shift, void *y, int64_t c,
+                        int64_t r0, int64_t r1, bool relu);
+    /* sums of dy and of dy * (x - mean[c]) over these rows */
+    void (*bn_gradient_sums)(const void *x, const void *dy, const void *mean, int64_t c, int64_t r0,
+                             int64_t r1, void *sum_dy, void *sum_dy_x);
+    /* dx = dy * a[c] + x * b[c] + k[c] */
+    void (*bn_gradient)(const void *x, const void *dy, const void *a, const void *b, const void *k,
+                        void *dx, int64_t c, int64_t r0, int64_t r1);
+
+    /* ---- elementwise, elements i0 <= i < i1 ---- */
+    void (*add)(const void *const *x, uint32_t n_inputs, void *y, int64_t i0, int64_t i1);
+    void (*mul)(const void *a, const void *b, void *y, int64_t i0, int64_t i1);
+    void (*relu)(const void *x, void *y, double low, double high, int64_t i0, int64_t i1);
+    /* y = g where low < x < high, else 0 */
+    void (*relu_gradient)(const void *x, const void *g, void *y, double low, double high, int64_t i0,
+                          int64_t i1);
+    void (*axpby)(double a, const void *x, double b, const void *z, void *y, int64_t i0, int64_t i1);
+    /* sum over rows r0..r1 of x (and of x * y when y is given) for each channel */
+    void (*channel_sum)(const void *x, const void *y, int64_t c, int64_t r0, int64_t r1, void *sum);
+
+    /* ---- optimizers, elements i0 <= i < i1: PyTorch's formulas ---- */
+    void (*sgd)(void *w, const void *g, void *momentum_buffer, double lr, double momentum,
+                double weight_decay, bool nesterov, bool first, double gradient_scale, int64_t i0,
+                int64_t i1);
+    void (*adam)(void *w, const void *g, void *m, void *v, double lr, double beta1, double beta2,
+                 double epsilon, double weight_decay, bool decoupled, int64_t step,
+                 double gradient_scale, int64_t i0, int64_t i1);
+} ni_kernels;
+
+/* The table for an element type and instruction set (NAS_ISA_*, not BEST); falls back to the
+ * generic one where a faster one was not built. float64 is always generic. */
+const ni_kernels *ni_kernels_get(uint32_t dtype, int32_t isa);
+
+/* Tables, each in its own file under kernels/. A maker fills in what it does better. */
+void ni_kernels_generic_f32(ni_kernels *table);
+void ni_kernels_generic_f64(ni_kernels *table);
+void ni_kernels_avx2(ni_kernels *table);
+void ni_kernels_avx512(ni_kernels *table);
+void ni_kernels_neon(ni_kernels *table);
+
+#endif
