@@ -1,0 +1,93 @@
+/* controller.h: what proposes. Built-in controllers and the caller's own use the same table. */
+#ifndef LIBNAS_CONTROLLER_H
+#define LIBNAS_CONTROLLER_H
+#include "base.h"
+#include "io.h"
+#include "proposal.h"
+#include "random.h"
+#include "result.h"
+NAS_EXTERN_C_BEGIN
+
+/* All calls of one controller come one at a time. Any may return an error (negative): the search
+ * stops with that status. */
+typedef struct {
+    uint32_t struct_size, flags; /* flags: NAS_CONTROLLER_* */
+    /* NAS_OK: `out` holds a proposal. NAS_WAIT: tell me a result first. NAS_DONE: I have finished.
+     * stream: random numbers of this turn alone; the same turn gets the same ones after a resume. */
+    nas_status (*ask)(void *self, nas_random *stream, nas_proposal_builder *out);
+    /* Results come in the order of the search's settings; asked is the proposal, its token too.
+     * NULL: results are of no interest. */
+    nas_status (*tell)(void *self, const nas_proposal *asked, const nas_result *got);
+    /* A turn that will never be told. NULL: tell is called with an infeasible result instead. */
+    nas_status (*forget)(void *self, uint64_t turn);
+    /* All of its state, and the same back into a fresh one. NULL for both: without state. */
+    nas_status (*save)(void *self, nas_writer *to);
+    nas_status (*load)(void *self, nas_reader *from);
+    /* Text for people and reports: probabilities, ranks. NULL: nothing to say. */
+    nas_status (*describe)(void *self, nas_sink *to);
+    void (*destroy)(void *self); /* NULL: nothing to do */
+} nas_controller_ops;
+enum {
+    NAS_CONTROLLER_NEEDS_GRADIENT = 1, /* proposes ARCH_GRADIENT: the evaluator must serve it */
+    NAS_CONTROLLER_NEEDS_WEIGHTS = 2   /* proposes WEIGHT_STEP */
+};
+
+/* A controller of one's own. The table is copied; self belongs to the controller on success. name
+ * is kept in the store ("my evolution"); a resume asks for the same one. */
+NAS_API nas_status nas_controller_create(nas_controller **out, nas_context *context, const char *name,
+                                         const nas_controller_ops *ops, void *self);
+NAS_API void nas_controller_free(nas_controller *controller);
+NAS_API const char *nas_controller_name(const nas_controller *controller); /* borrowed */
+/* Calls of the table from outside a search: for controllers that wrap controllers. */
+NAS_API nas_status nas_controller_ask(nas_controller *controller, nas_random *stream,
+                                      nas_proposal_builder *out);
+NAS_API nas_status nas_controller_tell(nas_controller *controller, const nas_proposal *asked,
+                                       const nas_result *got);
+NAS_API nas_status nas_controller_forget(nas_controller *controller, uint64_t turn);
+NAS_API nas_status nas_controller_save(nas_controller *controller, nas_writer *to);
+NAS_API nas_status nas_controller_load(nas_controller *controller, nas_reader *from);
+NAS_API nas_status nas_controller_describe(nas_controller *controller, nas_sink *to);
+
+/* ---- built in -------------------------------------------------------------------------------------- */
+
+/* By name and settings, as in a search file: "random", "evolution"; settings "population=20",
+ * "sample=5". An unknown one is an error that suggests the nearest. */
+NAS_API nas_status nas_controller_named(nas_controller **out, const nas_space *space,
+                                        const char *name, const char *const *settings,
+                                        size_t n_settings);
+/* Name of the index-th built-in controller, NULL past the last; its settings, one a line
+ * "population = 20: individuals alive at once, 1 .. 1000000". Static storage. */
+NAS_API const char *nas_controller_builtin(uint32_t index);
+NAS_API const char *nas_controller_settings(const char *name);
+
+/* Uniform samples of the space. */
+typedef struct {
+    uint32_t struct_size, flags;
+    int32_t replacement; /* 1: may repeat itself. 0: never the same network twice while others
+                            are left; NAS_DONE when all were tried */
+    int32_t reserved;
+} nas_random_options;
+#define NAS_RANDOM_OPTIONS_INIT {sizeof(nas_random_options), 0, 1, 0}
+NAS_API void nas_random_options_init(nas_random_options *options);
+NAS_API nas_status nas_controller_random(nas_controller **out, const nas_space *space,
+                                         const nas_random_options *options);
+
+/* Regularized (aging) evolution: Real et al., "Regularized evolution for image classifier
+ * architecture search", AAAI 2019, algorithm 1. */
+typedef struct {
+    uint32_t struct_size, flags;
+    uint32_t population; /* 100 */
+    uint32_t sample;     /* 25: drawn for each parent; at most population */
+    int32_t replacement; /* 1: drawn with replacement, as the authors' code does */
+    int32_t distinct;    /* 1: a network that was proposed before is drawn again, up to `retries`
+                            times, so that no training is spent twice */
+    uint32_t retries;    /* 100 */
+    uint32_t mutations;  /* 1: decisions changed in a child */
+} nas_evolution_options;
+#define NAS_EVOLUTION_OPTIONS_INIT {sizeof(nas_evolution_options), 0, 100, 25, 1, 0, 100, 1}
+NAS_API void nas_evolution_options_init(nas_evolution_options *options);
+NAS_API nas_status nas_controller_evolution(nas_controller **out, const nas_space *space,
+                                            const nas_evolution_options *options);
+
+NAS_EXTERN_C_END
+#endif

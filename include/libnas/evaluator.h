@@ -1,0 +1,91 @@
+/* evaluator.h: what judges a proposal. Built-in evaluators and the caller's own use one table. */
+#ifndef LIBNAS_EVALUATOR_H
+#define LIBNAS_EVALUATOR_H
+#include "base.h"
+#include "dataset.h"
+#include "io.h"
+#include "model.h"
+#include "proposal.h"
+#include "result.h"
+NAS_EXTERN_C_BEGIN
+
+/* flags: what it serves and how it may be called. A search joins only what fits, and says why not. */
+enum {
+    NAS_EVALUATOR_CONCURRENT = 1,     /* evaluate may run in several threads at once */
+    NAS_EVALUATOR_STATELESS = 2,      /* a result depends on its proposal alone: nothing to save */
+    NAS_EVALUATOR_ARCH_GRADIENT = 4,  /* serves NAS_WANT_ARCH_GRADIENT */
+    NAS_EVALUATOR_WEIGHT_STEP = 8,    /* serves NAS_WANT_WEIGHT_STEP and the weight points */
+    NAS_EVALUATOR_NEEDS_NETWORK = 16, /* the space must have a network template */
+    NAS_EVALUATOR_NEEDS_DATA = 32,    /* a data set must be given */
+    NAS_EVALUATOR_CONTINUES = 64,     /* serves NAS_FROM_CONTINUE */
+    NAS_EVALUATOR_INHERITS = 128      /* serves NAS_FROM_INHERIT */
+};
+
+typedef struct {
+    uint32_t struct_size, flags;
+    /* Once, before the first evaluate. data is NULL where the search has none; both outlive the
+     * evaluator's use. NULL: nothing to prepare. */
+    nas_status (*prepare)(void *self, const nas_space *space, nas_dataset *data);
+    /* NAS_OK with a result (an infeasible one too). An error status makes the trial infeasible with
+     * the sentence as its reason; NAS_STOP ends the search cleanly; NAS_E_CANCELLED after cancel.
+     * Long ones call nas_report after each epoch and obey its answer. */
+    nas_status (*evaluate)(void *self, const nas_proposal *asked, nas_reporter *progress,
+                           nas_result_builder *out);
+    /* Other trials' results, in the search's order; for wrappers that learn. NULL: no interest. */
+    nas_status (*observe)(void *self, const nas_proposal *asked, const nas_result *got);
+    nas_status (*save)(void *self, nas_writer *to);
+    nas_status (*load)(void *self, nas_reader *from);
+    /* From another thread: end that turn soon. NULL: nas_report's answer is enough. */
+    void (*cancel)(void *self, uint64_t turn);
+    void (*destroy)(void *self);
+} nas_evaluator_ops;
+
+NAS_API nas_status nas_evaluator_create(nas_evaluator **out, nas_context *context, const char *name,
+                                        const nas_evaluator_ops *ops, void *self);
+NAS_API void nas_evaluator_free(nas_evaluator *evaluator);
+NAS_API const char *nas_evaluator_name(const nas_evaluator *evaluator);
+NAS_API uint32_t nas_evaluator_flags(const nas_evaluator *evaluator);
+/* For evaluators that wrap evaluators. */
+NAS_API nas_status nas_evaluator_prepare(nas_evaluator *evaluator, const nas_space *space,
+                                         nas_dataset *data);
+NAS_API nas_status nas_evaluator_evaluate(nas_evaluator *evaluator, const nas_proposal *asked,
+                                          nas_reporter *progress, nas_result_builder *out);
+NAS_API nas_status nas_evaluator_observe(nas_evaluator *evaluator, const nas_proposal *asked,
+                                         const nas_result *got);
+NAS_API nas_status nas_evaluator_save(nas_evaluator *evaluator, nas_writer *to);
+NAS_API nas_status nas_evaluator_load(nas_evaluator *evaluator, nas_reader *from);
+
+/* Progress of a running evaluation: `done` of `total` units (epochs), and the newest value of a
+ * metric. NAS_OK: go on; NAS_STOP: finish now with what there is (state STOPPED);
+ * NAS_E_CANCELLED: give up. progress may be NULL (then NAS_OK). */
+NAS_API nas_status nas_report(nas_reporter *progress, double done, double total, const char *metric,
+                              double value);
+/* Same answer without news: to be polled at least each second. */
+NAS_API nas_status nas_report_poll(nas_reporter *progress);
+
+/* ---- built in ------------------------------------------------------------------------------------- */
+
+/* The caller's own function. Its non-zero answer makes the trial infeasible (reason CALLBACK, the
+ * sentence of nas_context_fail if it set one); NAS_STOP ends the search. */
+typedef nas_status (*nas_evaluate_fn)(void *user, const nas_proposal *asked, nas_reporter *progress,
+                                      nas_result_builder *out);
+/* flags: NAS_EVALUATOR_CONCURRENT and its like */
+NAS_API nas_status nas_evaluator_callback(nas_evaluator **out, nas_context *context, uint32_t flags,
+                                          nas_evaluate_fn evaluate, void *user,
+                                          nas_destroy_fn destroy);
+
+/* Trains the proposal's network on the data's training split for `epochs` (or the fidelity "epochs"),
+ * and gives validation accuracy and loss, training loss, curves, params, macs, seconds. The
+ * hyper-parameters of the space that it knows override its settings: learning_rate, momentum,
+ * weight_decay, batch, label_smoothing, epochs, dropout. Weights are initialised and data shuffled
+ * from the trial's own random streams. */
+NAS_API nas_status nas_evaluator_train(nas_evaluator **out, nas_context *context,
+                                       const nas_train_options *options);
+/* By name and settings, as in a search file: "train", "epochs=2", "batch=128". */
+NAS_API nas_status nas_evaluator_named(nas_evaluator **out, nas_context *context, const char *name,
+                                       const char *const *settings, size_t n_settings);
+NAS_API const char *nas_evaluator_builtin(uint32_t index);
+NAS_API const char *nas_evaluator_settings(const char *name);
+
+NAS_EXTERN_C_END
+#endif

@@ -1,0 +1,101 @@
+/* model.h: one network: built from an architecture, trained, measured, used, kept. */
+#ifndef LIBNAS_MODEL_H
+#define LIBNAS_MODEL_H
+#include "base.h"
+#include "dataset.h"
+#include "space.h"
+NAS_EXTERN_C_BEGIN
+
+enum { NAS_OPTIMIZER_SGD = 0, NAS_OPTIMIZER_ADAM = 1, NAS_OPTIMIZER_ADAMW = 2 };
+enum {
+    NAS_SCHEDULE_CONSTANT = 0,
+    NAS_SCHEDULE_COSINE = 1,    /* learning_rate to final_rate, half a cosine over all steps */
+    NAS_SCHEDULE_ONE_CYCLE = 2  /* linear rise over `warmup`, then cosine to final_rate */
+};
+
+typedef struct {
+    uint32_t struct_size, flags;
+    double epochs;            /* 12; fractions of an epoch are allowed */
+    uint32_t batch;           /* 64 */
+    int32_t optimizer;        /* SGD */
+    double learning_rate;     /* 0.1 */
+    double final_rate;        /* 0 */
+    double momentum;          /* 0.9; Adam's beta1 */
+    double beta2, epsilon;    /* 0.999, 1e-8: Adam */
+    int32_t nesterov;         /* 1 */
+    int32_t schedule;         /* COSINE, step by step */
+    double warmup;            /* epochs of linear rise; 0 */
+    double weight_decay;      /* 5e-4: on weights of convolutions and linear layers; and on batch
+                                 norm and biases too where decay_all is 1, as PyTorch does */
+    int32_t decay_all;        /* 0 */
+    double label_smoothing;   /* 0 */
+    double clip;              /* global norm of the gradient; 0: none */
+    double dropout;           /* before the classifier; 0 */
+    double ema;               /* decay of an exponential average of the weights, used for measuring
+                                 and kept at the end; 0: none */
+    double data_fraction;     /* of the training split; 1 */
+    int32_t validate;         /* 1: measure on the validation split after each epoch; 2: at the end
+                                 only; 0: never */
+    int32_t use_validation;   /* 1: train on training and validation splits together */
+    int64_t max_seconds;      /* 0: none. Past it the training ends early (state STOPPED) */
+    uint64_t seed;            /* of weights, shuffling, augmentation, dropout */
+} nas_train_options;
+#define NAS_TRAIN_OPTIONS_INIT                                                                     \
+    {sizeof(nas_train_options), 0, 12, 64, 0, 0.1, 0, 0.9, 0.999, 1e-8, 1, 1, 0, 5e-4, 0, 0, 0, 0, \
+     0, 1, 1, 0, 0, 0}
+NAS_API void nas_train_options_init(nas_train_options *options);
+
+typedef struct {
+    uint32_t struct_size, flags;
+    double epoch, epochs;                    /* finished, of all */
+    uint64_t step, steps;
+    double train_loss, train_accuracy;       /* mean over the epoch */
+    double validation_loss, validation_accuracy; /* -1: not measured */
+    double learning_rate, seconds;           /* since the training began */
+} nas_train_progress;
+/* After each epoch. NAS_OK: go on; NAS_STOP: end here; an error: give up with it. */
+typedef nas_status (*nas_train_fn)(void *user, const nas_train_progress *progress);
+
+typedef struct {
+    uint32_t struct_size, flags;
+    double loss, accuracy; /* mean cross-entropy, fraction right */
+    int64_t n;
+} nas_metrics;
+
+/* Weights are drawn from the seed. The space's image size, channels and classes must fit the data
+ * that is used later. */
+NAS_API nas_status nas_model_create(nas_model **out, const nas_arch *arch, uint64_t seed);
+NAS_API void nas_model_free(nas_model *model);
+NAS_API const nas_arch *nas_model_arch(const nas_model *model); /* borrowed */
+
+/* NAS_E_DIVERGED (with the epoch and step in the sentence) when the loss is not finite. NAS_STOP when
+ * the callback or max_seconds ended it early: the weights are then those of the last step. */
+NAS_API nas_status nas_model_train(nas_model *model, const nas_dataset *data,
+                                   const nas_train_options *options, nas_train_fn progress,
+                                   void *user);
+NAS_API nas_status nas_model_evaluate(nas_model *model, const nas_dataset *data, int32_t split,
+                                      nas_metrics *out);
+/* images: n of H, W, C, normalised as nas_dataset_read gives them; logits: n of classes. */
+NAS_API nas_status nas_model_predict(nas_model *model, const float *images, int64_t n, float *logits);
+
+/* safetensors, with PyTorch's names and layouts; the metadata names the space, the architecture, and
+ * the data's normalisation, so that load needs the file alone. */
+NAS_API nas_status nas_model_save(const nas_model *model, const char *path);
+NAS_API nas_status nas_model_load(nas_model **out, nas_context *context, const char *path);
+/* Into a model that exists: every name must be there with its shape. */
+NAS_API nas_status nas_model_load_weights(nas_model *model, const char *path);
+
+/* A trained variable by its name ("stem.0.weight") in PyTorch's layout; n elements, as the shape says. */
+typedef struct {
+    const char *name; /* borrowed from the model */
+    int64_t shape[4];
+    uint32_t dimensions, trained; /* trained: 0 for running statistics */
+} nas_tensor_info;
+NAS_API nas_status nas_model_tensor(const nas_model *model, uint32_t index, nas_tensor_info *out);
+NAS_API nas_status nas_model_read_tensor(const nas_model *model, const char *name, float *out,
+                                         size_t n);
+NAS_API nas_status nas_model_write_tensor(nas_model *model, const char *name, const float *values,
+                                          size_t n);
+
+NAS_EXTERN_C_END
+#endif

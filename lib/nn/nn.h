@@ -1,0 +1,52 @@
+/* lib/nn: networks as functions to be trained: losses, optimizers, schedules, the training step.
+ *
+ * A network is anything that can write itself into a graph (ni_net). This room knows nothing of
+ * spaces or files: batches come from a source (ni_batches, which lib/data provides).
+ */
+#ifndef NI_NN_H
+#define NI_NN_H
+#include "../graph/graph.h"
+#include "libnas/model.h"
+
+/* Writes the network into a graph, from images [N, H, W, C] to logits [N, 1, 1, classes]. Called once
+ * for each graph (training, measuring; each batch size); must name its variables alike each time. */
+typedef struct {
+    void *user;
+    nas_status (*build)(void *user, nas_graph *graph, ni_node images, ni_node *logits);
+    int64_t height, width, channels, classes;
+} ni_net;
+
+/* A stream of batches. All are of `batch` images except where `fill` says less: the rest are then
+ * left out by label -1. Batches of one epoch are the same whatever prepares them, when. */
+typedef struct {
+    void *user;
+    int64_t batches;   /* of an epoch */
+    int64_t batch;     /* images of each, at most */
+    /* The next batch of the epoch (index 0 .. batches-1, in order); borrowed until the next call. */
+    nas_status (*next)(void *user, uint64_t epoch, int64_t index, const float **images,
+                       const int32_t **labels, int64_t *fill);
+} ni_batches;
+
+/* Weights with what training needs beside them: built once, then run. Holds the values, optimizer
+ * moments and programs; saving it whole is a checkpoint. */
+typedef struct ni_trainer ni_trainer;
+nas_status ni_trainer_create(ni_trainer **out, nas_context *context, const ni_net *net,
+                             const nas_train_options *options);
+void ni_trainer_free(ni_trainer *trainer);
+ni_vars *ni_trainer_vars(ni_trainer *trainer);
+float *ni_trainer_values(ni_trainer *trainer);      /* live weights; ni_vars_size elements */
+/* One epoch part: steps from .. to of `total` (for the schedule). Sums of loss and of right answers
+ * come back. keep_going is asked between steps (NULL: always): NAS_STOP ends it. */
+nas_status ni_trainer_run(ni_trainer *trainer, const ni_batches *data, uint64_t epoch, int64_t from,
+                          int64_t to, uint64_t step, uint64_t total_steps, double *loss_sum,
+                          double *correct, int64_t *images, nas_status (*keep_going)(void *user),
+                          void *user);
+/* Mean loss and accuracy with running statistics (and averaged weights where ema is set). */
+nas_status ni_trainer_measure(ni_trainer *trainer, const ni_batches *data, nas_metrics *out);
+nas_status ni_trainer_predict(ni_trainer *trainer, const float *images, int64_t n, float *logits);
+nas_status ni_trainer_save(const ni_trainer *trainer, nas_writer *to); /* checkpoint, bit for bit */
+nas_status ni_trainer_load(ni_trainer *trainer, nas_reader *from);
+double ni_learning_rate(const nas_train_options *options, uint64_t step, uint64_t total_steps,
+                        double steps_an_epoch);
+
+#endif

@@ -1,0 +1,34 @@
+/* lib/trial: proposals and results: what passes between controllers, evaluators and the search.
+ *
+ * A proposal and its builder are one object in two roles, and so are a result and its builder. */
+#ifndef NI_TRIAL_H
+#define NI_TRIAL_H
+#include "../space/space.h"
+#include "libnas/proposal.h"
+#include "libnas/result.h"
+
+/* ---- proposals: made by the search for an ask, frozen when it comes back ------------------------- */
+nas_status ni_proposal_create(nas_proposal_builder **out, nas_context *context, const nas_space *space,
+                              uint64_t seed, uint64_t turn, uint64_t trial);
+/* Checks that it is whole (every decision that is active is given); the builder becomes the
+ * proposal. On failure it stays a builder. */
+nas_status ni_proposal_finish(nas_proposal_builder *builder, nas_proposal **out);
+void ni_proposal_builder_free(nas_proposal_builder *builder);
+void ni_proposal_free(nas_proposal *proposal);
+nas_context *ni_proposal_context(const nas_proposal *proposal);
+nas_context *ni_proposal_builder_context(const nas_proposal_builder *builder);
+/* Is everything in the two equal (for replay)? Where not, *what names the first difference (static). */
+bool ni_proposal_equal(const nas_proposal *a, const nas_proposal *b, const char **what);
+nas_status ni_proposal_save(const nas_proposal *proposal, nas_writer *to);
+nas_status ni_proposal_load(nas_proposal **out, nas_context *context, const nas_space *space,
+                            nas_reader *from);
+
+/* ---- results --------------------------------------------------------------------------------------- */
+nas_status ni_result_take(nas_result_builder *from, nas_result **out); /* from is empty afterwards */
+void ni_result_free(nas_result *result);
+void ni_result_set_score(nas_result *result, double score);
+nas_status ni_result_copy(const nas_result *from, nas_result_builder *to); /* for cached results */
+nas_status ni_result_save(const nas_result *result, nas_writer *to);
+nas_status ni_result_load(nas_result **out, nas_context *context, nas_reader *from);
+
+#endif
