@@ -82,6 +82,15 @@ bool ni_mul_u64(uint64_t a, uint64_t b, uint64_t *out);
 void ni_context_hold(nas_context *context);
 void ni_context_release(nas_context *context);
 
+/* What another room keeps for a whole context (the registered operations, ...): one slot each. The
+ * first call makes it by `create`; all calls give the same pointer; `destroy` is called when the
+ * context ends, before its allocator goes. Any thread; create runs under a lock of the context and
+ * must not ask for a slot itself. */
+enum { NI_SLOT_OPERATIONS, NI_SLOT_SPACES, NI_SLOTS = 8 };
+nas_status ni_context_slot(void **out, nas_context *context, uint32_t slot,
+                           nas_status (*create)(void **out, nas_context *context),
+                           void (*destroy)(nas_context *context, void *data));
+
 /* Growing array of T:  NI_ARRAY(int) a = {0};  NI_PUSH(context, &a, value)  returns a status;
  * a.items, a.n; NI_ARRAY_FREE(context, &a). */
 #define NI_ARRAY(T)                                                                                \

@@ -107,9 +107,6 @@ nas_status ni_add_channel(nas_graph *g, ni_node x, ni_node v, ni_node *out);    
 nas_status ni_mul_channel(nas_graph *g, ni_node x, ni_node v, ni_node *out);
 nas_status ni_mul_row(nas_graph *g, ni_node x, ni_node r, ni_node *out);        /* r: [N,1,1,1] */
 nas_status ni_relu(nas_graph *g, ni_node x, double high, ni_node *out); /* high: INFINITY, or 6 */
-typedef enum {
-    NI_EXP, NI_LOG, NI_SQRT, NI_RSQRT, NI_RECIPROCAL, NI_SQUARE, NI_ABS, NI_SIGN, NI_SIGMOID, NI_TANH
-} ni_unary_kind;
 nas_status ni_unary(nas_graph *g, ni_node x, ni_unary_kind kind, ni_node *out);
 
 /* Reductions and their transposes. */
@@ -146,6 +143,15 @@ nas_status ni_dropout(nas_graph *g, ni_node x, double drop, bool per_image, ni_n
  * constant where y does not depend on it. */
 nas_status ni_graph_gradients(nas_graph *g, ni_node y, ni_node seed, const ni_node *x, uint32_t n,
                               ni_node *out);
+
+/* ---- registered operations (nas_op_register) --------------------------------------------------- */
+
+/* NAS_E_NOT_FOUND, with the nearest known name in the sentence. Borrowed from the context. */
+nas_status ni_op_find(nas_context *context, const char *name, const nas_op_ops **ops, void **self);
+/* Builds one at a site: sets the graph's scope to at->scope for the time of the call, checks what
+ * the plug-in gave back. */
+nas_status ni_op_build(nas_graph *graph, const nas_op_site *at, const nas_node *in, uint32_t n,
+                       nas_node *out);
 
 /* ---- costs, from shapes alone ----------------------------------------------------------------- */
 int64_t ni_graph_macs(const nas_graph *g, ni_node output); /* of the nodes that output needs, batch 1 basis: per image */

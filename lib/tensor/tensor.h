@@ -56,6 +56,10 @@ typedef struct {
     int32_t kh, kw, sh, sw, ph, pw;
 } ni_pool; /* average pooling divides by the number of cells inside the image (padding not counted) */
 
+typedef enum {
+    NI_EXP, NI_LOG, NI_SQRT, NI_RSQRT, NI_RECIPROCAL, NI_SQUARE, NI_ABS, NI_SIGN, NI_SIGMOID, NI_TANH
+} ni_unary_kind;
+
 typedef struct ni_kernels {
     const char *name; /* "f32-avx2" */
     int32_t isa;
@@ -107,16 +111,31 @@ typedef struct ni_kernels {
     void (*bn_gradient)(const void *x, const void *dy, const void *a, const void *b, const void *k,
                         void *dx, int64_t c, int64_t r0, int64_t r1);
 
-    /* ---- elementwise, elements i0 <= i < i1 ---- */
+    /* ---- elementwise, elements i0 <= i < i1. y may be one of the inputs (here, and in scale_shift
+     * and bn_gradient above): element i is read before it is written, and nothing else is. ---- */
     void (*add)(const void *const *x, uint32_t n_inputs, void *y, int64_t i0, int64_t i1);
     void (*mul)(const void *a, const void *b, void *y, int64_t i0, int64_t i1);
     void (*relu)(const void *x, void *y, double low, double high, int64_t i0, int64_t i1);
     /* y = g where low < x < high, else 0 */
     void (*relu_gradient)(const void *x, const void *g, void *y, double low, double high, int64_t i0,
                           int64_t i1);
+    /* y = a x + b z; z NULL: y = a x + b */
     void (*axpby)(double a, const void *x, double b, const void *z, void *y, int64_t i0, int64_t i1);
+    void (*unary)(int kind, const void *x, void *y, int64_t i0, int64_t i1); /* NI_EXP .. */
     /* sum over rows r0..r1 of x (and of x * y when y is given) for each channel */
     void (*channel_sum)(const void *x, const void *y, int64_t c, int64_t r0, int64_t r1, void *sum);
+
+    /* ---- rows r0 <= r < r1 of [rows, c] ---- */
+    void (*row_sum)(const void *x, const void *y, int64_t c, int64_t r0, int64_t r1, void *sum);
+    void (*row_scale)(const void *x, const void *factor, void *y, int64_t c, int64_t r0, int64_t r1);
+    void (*softmax)(const void *x, void *y, int64_t c, int64_t r0, int64_t r1, bool logarithm);
+    /* loss[r]: cross-entropy with label smoothing; 0 where the label is -1. */
+    void (*cross_entropy)(const void *x, const int32_t *labels, double smoothing, void *loss,
+                          int64_t c, int64_t r0, int64_t r1);
+    /* y of `shape`, element [i,j,k,l] = x[i*s0 + j*s1 + k*s2 + l*s3]: rows r0 <= r < r1 of its first
+     * three dimensions. Stride 0 repeats. */
+    void (*gather)(const void *x, const int64_t strides[4], void *y, ni_shape shape, int64_t r0,
+                   int64_t r1);
 
     /* ---- optimizers, elements i0 <= i < i1: PyTorch's formulas ---- */
     void (*sgd)(void *w, const void *g, void *momentum_buffer, double lr, double momentum,
@@ -127,11 +146,14 @@ typedef struct ni_kernels {
                  double gradient_scale, int64_t i0, int64_t i1);
 } ni_kernels;
 
-/* The table for an element type and instruction set (NAS_ISA_*, not BEST); falls back to the
- * generic one where a faster one was not built. float64 is always generic. */
-const ni_kernels *ni_kernels_get(uint32_t dtype, int32_t isa);
+/* Fills a table (the caller's own: there is no global one) for an element type and instruction set
+ * (NAS_ISA_*, not BEST); generic where a faster one was not built. float64 is always generic. */
+void ni_kernels_get(ni_kernels *table, uint32_t dtype, int32_t isa);
 
-/* Tables, each in its own file under kernels/. A maker fills in what it does better. */
+/* Makers, each in its own file under kernels/: the generic ones fill everything, the others replace
+ * in an f32 table what they do better. Order: generic, BLIS's gemm (not for NAS_ISA_GENERIC, whose
+ * results are the same on every machine), the instruction set's own. */
+void ni_kernels_blis(ni_kernels *table);
 void ni_kernels_generic_f32(ni_kernels *table);
 void ni_kernels_generic_f64(ni_kernels *table);
 void ni_kernels_avx2(ni_kernels *table);
