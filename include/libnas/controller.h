@@ -16,7 +16,8 @@ typedef struct {
      * stream: random numbers of this turn alone; the same turn gets the same ones after a resume. */
     nas_status (*ask)(void *self, nas_random *stream, nas_proposal_builder *out);
     /* Results come in the order of the search's settings; asked is the proposal, its token too.
-     * NULL: results are of no interest. */
+     * NULL: results are of no interest. A controller that wraps others may tell them of proposals
+     * that they did not make: those built in learn from them like from their own. */
     nas_status (*tell)(void *self, const nas_proposal *asked, const nas_result *got);
     /* A turn that will never be told. NULL: tell is called with an infeasible result instead. */
     nas_status (*forget)(void *self, uint64_t turn);
@@ -29,7 +30,9 @@ typedef struct {
 } nas_controller_ops;
 enum {
     NAS_CONTROLLER_NEEDS_GRADIENT = 1, /* proposes ARCH_GRADIENT: the evaluator must serve it */
-    NAS_CONTROLLER_NEEDS_WEIGHTS = 2   /* proposes WEIGHT_STEP */
+    NAS_CONTROLLER_NEEDS_WEIGHTS = 2,  /* proposes WEIGHT_STEP */
+    NAS_CONTROLLER_CONTINUES = 4       /* proposes nas_propose_from: what evaluators keep of finished
+                                          trials stays, for those that start from them */
 };
 
 /* A controller of one's own. The table is copied; self belongs to the controller on success. name

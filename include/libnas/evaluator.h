@@ -11,8 +11,10 @@ NAS_EXTERN_C_BEGIN
 
 /* flags: what it serves and how it may be called. A search joins only what fits, and says why not. */
 enum {
-    NAS_EVALUATOR_CONCURRENT = 1,     /* evaluate may run in several threads at once */
-    NAS_EVALUATOR_STATELESS = 2,      /* a result depends on its proposal alone: nothing to save */
+    NAS_EVALUATOR_CONCURRENT = 1,     /* evaluate may run in several threads at once, and observe
+                                         and save beside it; evaluate changes no state then */
+    NAS_EVALUATOR_STATELESS = 2,      /* a result depends on its proposal (and on what was kept of
+                                         the trial that it starts from) alone: nothing to save */
     NAS_EVALUATOR_ARCH_GRADIENT = 4,  /* serves NAS_WANT_ARCH_GRADIENT */
     NAS_EVALUATOR_WEIGHT_STEP = 8,    /* serves NAS_WANT_WEIGHT_STEP and the weight points */
     NAS_EVALUATOR_NEEDS_NETWORK = 16, /* the space must have a network template */
@@ -31,8 +33,10 @@ typedef struct {
      * Long ones call nas_report after each epoch and obey its answer. */
     nas_status (*evaluate)(void *self, const nas_proposal *asked, nas_reporter *progress,
                            nas_result_builder *out);
-    /* Other trials' results, in the search's order; for wrappers that learn. NULL: no interest. */
+    /* All turns' results, in the order in which the controller is told; for wrappers that learn (see
+     * nas_proposal_seen). NULL: no interest. */
     nas_status (*observe)(void *self, const nas_proposal *asked, const nas_result *got);
+    /* All of its state, and the same back into a fresh one. NULL for both: without state. */
     nas_status (*save)(void *self, nas_writer *to);
     nas_status (*load)(void *self, nas_reader *from);
     /* From another thread: end that turn soon. NULL: nas_report's answer is enough. */
@@ -62,6 +66,17 @@ NAS_API nas_status nas_report(nas_reporter *progress, double done, double total,
                               double value);
 /* Same answer without news: to be polled at least each second. */
 NAS_API nas_status nas_report_poll(nas_reporter *progress);
+
+/* Checkpoints of one long evaluation. What keep was given last is handed to the evaluation's second
+ * run, after the death of the process, by kept; once the trial has finished it stays as long as the
+ * controller may start other trials from it (NAS_CONTROLLER_CONTINUES), and from hands it to those.
+ * keep copies; what kept and from give is borrowed for the evaluation; *n = 0: there is none. */
+NAS_API nas_status nas_report_keep(nas_reporter *progress, const void *bytes, size_t n);
+NAS_API nas_status nas_report_kept(const nas_reporter *progress, const void **bytes, size_t *n);
+NAS_API nas_status nas_report_from(const nas_reporter *progress, const void **bytes, size_t *n);
+/* Is a checkpoint wanted now? at_end 0: 1 when checkpoint_seconds have passed since the last; 1: the
+ * evaluation is about to end, and others may start from it. Progress NULL: 0. */
+NAS_API int32_t nas_report_keep_due(const nas_reporter *progress, int32_t at_end);
 
 /* ---- built in ------------------------------------------------------------------------------------- */
 

@@ -29,7 +29,8 @@ enum {
 enum {
     NAS_WEIGHTS_LIVE = 0,      /* as the last step left them */
     NAS_WEIGHTS_LOOKAHEAD = 1  /* one momentum step away on the look-ahead batch (DARTS section 2.3,
-                                  w' = w - eta (mu buf + g + wd w)); the live ones are not changed */
+                                  w' = w - eta (mu buf + g + wd w)); the live ones are not changed,
+                                  and eta comes back as the metric "learning_rate" */
 };
 /* Which part of the data. */
 enum { NAS_SPLIT_NONE = 0, NAS_SPLIT_TRAIN = 1, NAS_SPLIT_VALIDATION = 2, NAS_SPLIT_TEST = 3 };
@@ -57,6 +58,10 @@ NAS_API const nas_space *nas_propose_space(const nas_proposal_builder *to); /* b
 NAS_API uint64_t nas_propose_turn(const nas_proposal_builder *to);
 NAS_API uint64_t nas_propose_trial(const nas_proposal_builder *to);
 
+/* What has been set so far, for controllers that wrap a controller: arch (if propose_arch gave one),
+ * texts, token, fidelities. Borrowed until the next call on the builder. */
+NAS_API const nas_proposal *nas_propose_so_far(const nas_proposal_builder *to);
+
 NAS_API nas_status nas_propose_arch(nas_proposal_builder *to, const nas_arch *arch);
 /* Or decision by decision. A decision not named keeps what propose_arch gave it, or is an error. */
 NAS_API nas_status nas_propose_value(nas_proposal_builder *to, uint32_t decision,
@@ -67,7 +72,9 @@ NAS_API nas_status nas_propose_want(nas_proposal_builder *to, uint32_t wants); /
 /* Batch `batch` of the split's stream: the same number is the same batch. (TRAIN/VALIDATION and
  * NAS_BATCH_WHOLE for an evaluator of whole trainings, which is the default: split NONE.) */
 NAS_API nas_status nas_propose_batch(nas_proposal_builder *to, int32_t split, uint64_t batch);
-/* Named fidelities: "epochs", "data_fraction", "resolution", or an evaluator's own. */
+/* Named fidelities: "epochs", "data_fraction", "resolution", or an evaluator's own. "epochs" counts
+ * from the network's first: a trial that continues one of 3 epochs to 9 trains 6 more, and 6 is what
+ * the budget counts. */
 NAS_API nas_status nas_propose_fidelity(nas_proposal_builder *to, const char *name, double value);
 NAS_API nas_status nas_propose_from(nas_proposal_builder *to, uint64_t trial, int32_t how);
 NAS_API nas_status nas_propose_evaluator(nas_proposal_builder *to, const char *name);
@@ -79,7 +86,8 @@ NAS_API nas_status nas_propose_displacement(nas_proposal_builder *to, double sca
 /* Bytes of the controller's own that come back with the result: log-probabilities, a policy
  * version. */
 NAS_API nas_status nas_propose_token(nas_proposal_builder *to, const void *bytes, size_t n);
-/* More turns of this trial follow. Default: the turn ends its trial. */
+/* More turns of this trial follow: the next ask belongs to it too. Default: the turn ends its trial.
+ * The trial's result, in the store and for people, is that of its last turn. */
 NAS_API nas_status nas_propose_continue_trial(nas_proposal_builder *to);
 /* A line for people and reports: "mutation of 7: edge 2<-1". */
 NAS_API nas_status nas_propose_note(nas_proposal_builder *to, const char *note);
@@ -116,6 +124,10 @@ NAS_API double nas_proposal_displacement(const nas_proposal *proposal);
 NAS_API const void *nas_proposal_token(const nas_proposal *proposal, size_t *n); /* borrowed */
 NAS_API const char *nas_proposal_note(const nas_proposal *proposal);             /* "" : none */
 NAS_API int32_t nas_proposal_ends_trial(const nas_proposal *proposal);
+/* How many results had been told when this was asked. An evaluator that learns from other trials
+ * (observe) uses the first so many of what it observed, and then its answer depends neither on the
+ * number of workers nor on their speed. */
+NAS_API uint64_t nas_proposal_seen(const nas_proposal *proposal);
 /* The random stream of the proposal's trial for a purpose of the evaluator's own. */
 NAS_API nas_status nas_proposal_random(const nas_proposal *proposal, const char *purpose,
                                        nas_random **out);

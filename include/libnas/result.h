@@ -24,9 +24,10 @@ enum {
 };
 
 /* ---- writing: an evaluator. ------------------------------------------------------------------- */
-/* Names are the caller's own; the usual ones: "accuracy" (0..1, validation), "loss", "test_accuracy",
- * "train_accuracy", "train_loss", "seconds", "params", "macs", "latency". Setting one again replaces
- * it. A value that is not finite is refused: say infeasible instead. */
+/* Names are the caller's own (1 to 63 bytes); the usual ones: "accuracy" (0..1, validation), "loss",
+ * "test_accuracy", "train_accuracy", "train_loss", "seconds", "params", "macs", "latency". Setting
+ * one again replaces it. A value that is not finite is refused: say infeasible instead. "seconds"
+ * and what ends in "_seconds" is time spent: kept, but not compared between equal runs. */
 NAS_API nas_status nas_result_set(nas_result_builder *to, const char *metric, double value);
 /* One more point of a learning curve: x is usually the epoch, from 1. */
 NAS_API nas_status nas_result_add_point(nas_result_builder *to, const char *curve, double x, double y);
@@ -35,6 +36,9 @@ NAS_API nas_status nas_result_set_infeasible(nas_result_builder *to, int32_t rea
                                              const char *sentence);
 /* n must be nas_proposal_path_count of the proposal. */
 NAS_API nas_status nas_result_set_gradient(nas_result_builder *to, const double *gradient, size_t n);
+/* What has been set so far, for evaluators that wrap an evaluator. Borrowed until the next call on
+ * the builder. */
+NAS_API const nas_result *nas_result_so_far(const nas_result_builder *from);
 
 /* ---- reading ------------------------------------------------------------------------------------- */
 NAS_API int32_t nas_result_state(const nas_result *result);
@@ -50,7 +54,8 @@ NAS_API nas_status nas_result_point(const nas_result *result, const char *curve,
 NAS_API const char *nas_result_curve_at(const nas_result *result, uint32_t index); /* NULL: past end */
 NAS_API const double *nas_result_gradient(const nas_result *result, size_t *n); /* borrowed; NULL */
 /* What the search maximises: its objectives made one number (larger is better); -INFINITY when
- * infeasible. Filled in by the search before tell. */
+ * infeasible; NAN when the result has not every metric of the objectives (a weight step, a proxy's
+ * score). Filled in by the search before tell. */
 NAS_API double nas_result_score(const nas_result *result);
 
 /* A result of one's own, for nas_search_tell. */

@@ -6,5 +6,9 @@
 
 uint32_t ni_controller_flags(const nas_controller *controller);
 bool ni_controller_has_state(const nas_controller *controller);
+/* Built in: the same state and stream give the same proposal, so that a resume may repeat asks from
+ * an older checkpoint. Of the caller's own that is not taken for granted. */
+bool ni_controller_repeats(const nas_controller *controller);
+nas_context *ni_controller_context(const nas_controller *controller);
 
 #endif

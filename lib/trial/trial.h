@@ -9,7 +9,9 @@
 
 /* ---- proposals: made by the search for an ask, frozen when it comes back ------------------------- */
 nas_status ni_proposal_create(nas_proposal_builder **out, nas_context *context, const nas_space *space,
-                              uint64_t seed, uint64_t turn, uint64_t trial);
+                              uint64_t seed, uint64_t turn, uint64_t trial, uint64_t seen);
+/* Back to how it was made, for an ask that was answered WAIT. */
+void ni_proposal_reset(nas_proposal_builder *builder);
 /* Checks that it is whole (every decision that is active is given); the builder becomes the
  * proposal. On failure it stays a builder. */
 nas_status ni_proposal_finish(nas_proposal_builder *builder, nas_proposal **out);
