@@ -1,0 +1,23 @@
+/* Which table serves an element type and an instruction set. */
+#include "tensor.h"
+#include "ni_config.h"
+#include "ni_tensor_config.h"
+
+void ni_kernels_get(ni_kernels *table, uint32_t dtype, int32_t isa) {
+    if (dtype == NI_F64) {
+        ni_kernels_generic_f64(table);
+        return;
+    }
+    ni_kernels_generic_f32(table);
+    if (isa == NAS_ISA_GENERIC) return;
+    ni_kernels_blis(table);
+#if NI_WITH_AVX2
+    if (isa == NAS_ISA_AVX2) ni_kernels_avx2(table);
+#endif
+#if NI_WITH_AVX512
+    if (isa == NAS_ISA_AVX512) ni_kernels_avx512(table);
+#endif
+#if NI_WITH_NEON
+    if (isa == NAS_ISA_NEON) ni_kernels_neon(table);
+#endif
+}
