@@ -1,7 +1,7 @@
 /* Which table serves an element type and an instruction set. */
 #include "tensor.h"
 #include "ni_config.h"
-#include "ni_tensor_config.h"
+#include "tensor/ni_tensor_config.h"
 
 void ni_kernels_get(ni_kernels *table, uint32_t dtype, int32_t isa) {
     if (dtype == NI_F64) {

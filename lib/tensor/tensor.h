@@ -51,6 +51,22 @@ enum {
     NI_CONV_ADD_OUT = 4,   /* result is added to what the output holds */
 };
 
+/* What else a convolution may do on its way (the fused slots of the table). All pointers are of the
+ * table's element type; NULL: not. Padding stays 0, whatever is done to the tensor it surrounds. */
+typedef struct {
+    /* x is read as x * scale[ci] + shift[ci], then max(., 0) with NI_CONV_RELU_IN: the batch norm
+     * before it needs no pass of its own. Forward and weight gradient. */
+    const void *scale, *shift;
+    /* dy is read as dy * a[co] + y[.., co] * b[co] + k[co]: bn_gradient of the batch norm behind it,
+     * whose input y is this convolution's output. Input and weight gradient. */
+    const void *a, *b, *k, *y;
+    /* The mask of NI_CONV_MASK_OUT is read as mask * mask_scale[ci] + mask_shift[ci]: it is then the
+     * input of the batch norm whose output was rectified. Input gradient. */
+    const void *mask_scale, *mask_shift;
+    /* mean[co] and m2[co] (as bn_moments) of the rows of y that the call makes. Forward. */
+    void *mean, *m2;
+} ni_conv_fused;
+
 typedef struct {
     int32_t n, h, w, c, oh, ow;
     int32_t kh, kw, sh, sw, ph, pw;
