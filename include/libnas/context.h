@@ -73,6 +73,8 @@ typedef struct {
     uint64_t bytes_now, bytes_peak; /* held from the allocator */
     uint64_t allocations;           /* calls of allocate and reallocate since create */
 } nas_memory_use;
+#define NAS_MEMORY_USE_INIT {sizeof(nas_memory_use), 0, 0, 0, 0}
+/* out->struct_size is set by the caller. */
 NAS_API nas_status nas_context_memory(const nas_context *context, nas_memory_use *out);
 
 NAS_EXTERN_C_END

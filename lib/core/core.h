@@ -47,7 +47,13 @@ nas_status ni_fail(nas_context *context, nas_status status, const char *format, 
 nas_status ni_fail_memory(nas_context *context, size_t bytes);
 /* Puts `prefix: ` before the thread's sentence (for "file.yaml: ..." and "trial 7: ..."). */
 nas_status ni_fail_prefix(nas_context *context, nas_status status, const char *prefix);
-/* NAS_E_FORKED in a child, else NAS_OK. First line of every public function that has a context. */
+/* Around a callback of the caller's: the mark is taken before it, and when it answered an error
+ * without a sentence of its own (nas_context_fail), the sentence becomes "WHAT answered NAS_E_...".
+ * Returns status. */
+uint64_t ni_fail_mark(const nas_context *context);
+nas_status ni_fail_callback(nas_context *context, nas_status status, uint64_t mark,
+                            const char *what);
+/* NAS_E_FORKED in a child, NAS_E_INVALID for NULL, else NAS_OK. First line of every public function that has a context. */
 nas_status ni_enter(const nas_context *context);
 
 void ni_log(nas_context *context, int32_t level, const char *format, ...) NI_PRINTF(3, 4);
@@ -85,7 +91,7 @@ void ni_context_release(nas_context *context);
 /* What another room keeps for a whole context (the registered operations, ...): one slot each. The
  * first call makes it by `create`; all calls give the same pointer; `destroy` is called when the
  * context ends, before its allocator goes. Any thread; create runs under a lock of the context and
- * must not ask for a slot itself. */
+ * must not ask for a slot itself, and nothing in it may hold the context (ni_context_hold). */
 enum { NI_SLOT_OPERATIONS, NI_SLOT_SPACES, NI_SLOTS = 8 };
 nas_status ni_context_slot(void **out, nas_context *context, uint32_t slot,
                            nas_status (*create)(void **out, nas_context *context),
@@ -166,14 +172,16 @@ const char *ni_text_get(const ni_text *text);                /* never NULL */
 
 #define NI_NUMBER_TEXT 40
 /* Into a buffer of NI_NUMBER_TEXT; returns it. Shortest text that reads back to the same bits;
- * "inf", "-inf", "nan". */
+ * "inf", "-inf", "nan". ni_fixed_text: up to 17 digits after the point; magnitudes from 1e15 on come
+ * as by ni_f64_text. */
 char *ni_f64_text(char *buffer, double value);
 char *ni_fixed_text(char *buffer, double value, int digits);
-/* Whole of text[0..n) must be one number; false otherwise or when out of range. Accepts 1e6 and
- * 1_000 is refused. */
+/* Whole of text[0..n) must be one number; false otherwise or when out of range. Accepts 1e6 (for
+ * integers too) and +5; refuses 1_000, 0x10, spaces and, for integers, 1.0. */
 bool ni_parse_i64(const char *text, size_t n, int64_t *out);
 bool ni_parse_u64(const char *text, size_t n, uint64_t *out);
-bool ni_parse_f64(const char *text, size_t n, double *out); /* finite, or inf/nan spelled out */
+/* Finite, or inf and nan spelled out (".inf" too, in any case). At most 400 characters. */
+bool ni_parse_f64(const char *text, size_t n, double *out);
 
 /* Copies text into a caller's buffer by the convention of the public interface: *needed gets the
  * length without the 0; NAS_E_LIMIT if capacity is too small (nothing written but a 0). buffer
@@ -191,10 +199,11 @@ struct nas_random {
     uint32_t block[4];
     uint32_t used;       /* of block: 4 means empty */
     uint32_t has_normal;
-    double normal;       /* second of a Box-Muller pair */
+    double normal;       /* second of a pair */
     nas_context *context; /* of nas_random_create, else NULL */
 };
-/* key from seed; stream from (trial, purpose). */
+/* key from seed; stream from (trial, purpose). Not to be passed to nas_random_free (which does
+ * nothing with it). */
 void ni_random_init(nas_random *random, uint64_t seed, uint64_t trial, const char *purpose);
 /* The bare bijection, for kernels that draw by position (dropout): counter and key to 4 words. */
 void ni_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
@@ -206,7 +215,10 @@ void ni_random_fill_normal(nas_random *random, float *out, size_t n, float mean,
 
 /* Runs body(user, piece, lane) for each piece 0 .. pieces-1 on the context's threads and waits.
  * Which thread runs which piece is not fixed: a body may write only what belongs to its piece.
- * lane (0 .. ni_lanes-1) names the thread, for scratch memory; no two bodies share it at a time.
+ * lane (0 .. ni_lanes-1) names the thread, for scratch memory; no two bodies of one call share it at
+ * a time. Two calls at once (from two threads) have the same lanes: scratch belongs to the call's
+ * handle, not to the context. An error's sentence stays with the thread that ran the body: carry
+ * statuses out through `user` and call ni_fail after ni_parallel.
  * The number of pieces must come from the work's shape, never from the number of threads.
  * Called inside a body, or inside ni_serial, it runs in the calling thread: never both at once. */
 typedef void (*ni_body)(void *user, uint32_t piece, uint32_t lane);
@@ -246,7 +258,7 @@ int32_t ni_isa_best(void);
 /* ---- files ----------------------------------------------------------------------------------------- */
 
 /* Whole file; `limit` bytes at most (NAS_E_LIMIT past that). A 0 byte follows the contents.
- * ni_free the data. Errors name the path and the reason. */
+ * ni_free the data. Errors name the path and the reason; NAS_E_NOT_FOUND if there is none. */
 nas_status ni_file_read(nas_context *context, const char *path, size_t limit, void **out, size_t *n);
 /* Written beside the path, flushed and renamed: never half a file under the final name. */
 nas_status ni_file_write(nas_context *context, const char *path, const void *bytes, size_t n);

@@ -1,0 +1,183 @@
+/* random.c: Philox 4x32-10 and what is drawn from it.
+ *
+ * Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011, section 3.3.
+ *
+ * Every draw uses operations alone that IEEE 754 defines to the bit (the library is compiled
+ * without contraction, and the logarithm is this file's own), so that a stream is the same on every
+ * machine: a processor's libm is not. The layout of a stream is part of what a seed means, and does
+ * not change: key     = seed, low word first counter = block number (64 bits, low word first), then
+ * the stream (64 bits, low word first) stream  = XXH3-64 of 16 bytes: the trial, then XXH3-64 of
+ * the purpose's text, both little-endian and the words of a block are used in their order. */
+#include <math.h>
+#include "core.h"
+
+void ni_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
+    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
+    uint32_t k0 = key[0], k1 = key[1];
+    for (int round = 0; round < 10; round++) {
+        uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
+        uint32_t n0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0, n2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
+        c1 = (uint32_t)p1;
+        c3 = (uint32_t)p0;
+        c0 = n0;
+        c2 = n2;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    out[0] = c0;
+    out[1] = c1;
+    out[2] = c2;
+    out[3] = c3;
+}
+
+static void put_le64(unsigned char *to, uint64_t value) {
+    for (int i = 0; i < 8; i++)
+        to[i] = (unsigned char)(value >> (8 * i));
+}
+
+void ni_random_init(nas_random *random, uint64_t seed, uint64_t trial, const char *purpose) {
+    unsigned char name[16];
+    put_le64(name, trial);
+    put_le64(name + 8, ni_hash_text(purpose));
+    uint64_t stream = ni_hash(name, sizeof name);
+    *random = (nas_random){
+        .key = {(uint32_t)seed, (uint32_t)(seed >> 32)},
+        .stream = {(uint32_t)stream, (uint32_t)(stream >> 32)},
+        .used = 4,
+    };
+}
+
+nas_status nas_random_create(nas_random **out, nas_context *context, uint64_t seed, uint64_t trial,
+                             const char *purpose) {
+    NI_TRY(ni_enter(context));
+    if (!out || !purpose)
+        return ni_fail(context, NAS_E_INVALID,
+                       "nas_random_create: out and purpose must not be NULL");
+    nas_random *random = ni_alloc(context, sizeof *random);
+    if (!random) return NAS_E_MEMORY;
+    ni_random_init(random, seed, trial, purpose);
+    random->context = context;
+    ni_context_hold(context);
+    *out = random;
+    return NAS_OK;
+}
+
+void nas_random_free(nas_random *random) {
+    /* One without a context is lent, and belongs to whoever lent it. */
+    if (!random || !random->context) return;
+    nas_context *context = random->context;
+    ni_free(context, random);
+    ni_context_release(context);
+}
+
+static uint32_t word(nas_random *random) {
+    if (random->used >= 4) {
+        uint32_t counter[4] = {(uint32_t)random->counter, (uint32_t)(random->counter >> 32),
+                               random->stream[0], random->stream[1]};
+        ni_philox(counter, random->key, random->block);
+        random->counter++;
+        random->used = 0;
+    }
+    return random->block[random->used++];
+}
+
+uint64_t nas_random_u64(nas_random *random) {
+    uint64_t low = word(random);
+    return low | (uint64_t)word(random) << 32;
+}
+
+uint64_t nas_random_below(nas_random *random, uint64_t n) {
+    if (n == 0) return 0;
+    /* The last, incomplete run of n values is drawn again. */
+    uint64_t extra = (UINT64_MAX % n + 1) % n, value;
+    do
+        value = nas_random_u64(random);
+    while (value > UINT64_MAX - extra);
+    return value % n;
+}
+
+double nas_random_uniform(nas_random *random) {
+    return (double)(nas_random_u64(random) >> 11) * 0x1p-53;
+}
+
+/* Natural logarithm of a normal number > 0 by additions, multiplications and one division: x = m
+ * 2^e with m near 1, log m = 2 atanh((m - 1) / (m + 1)) by its series, to about one unit in the
+ * last place. */
+static double exact_log(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    int exponent = (int)(bits >> 52) - 1023;
+    bits = (bits & 0xfffffffffffffu) | (uint64_t)1023 << 52;
+    double m;
+    memcpy(&m, &bits, sizeof m);
+    if (m > 1.4142135623730951) {
+        m *= 0.5;
+        exponent++;
+    }
+    double s = (m - 1.0) / (m + 1.0), s2 = s * s, sum = 0.0;
+    for (int k = 25; k >= 3; k -= 2)
+        sum = (sum + 1.0 / k) * s2;
+    return (double)exponent * 0.6931471805599453 + 2.0 * (s + s * sum);
+}
+
+/* Marsaglia's polar method ("A convenient method for generating normal variables", 1964). */
+double nas_random_normal(nas_random *random) {
+    if (random->has_normal) {
+        random->has_normal = 0;
+        return random->normal;
+    }
+    double x, y, square;
+    do {
+        x = 2.0 * nas_random_uniform(random) - 1.0;
+        y = 2.0 * nas_random_uniform(random) - 1.0;
+        square = x * x + y * y;
+    } while (square >= 1.0 || square == 0.0);
+    double scale = sqrt(-2.0 * exact_log(square) / square);
+    random->normal = y * scale;
+    random->has_normal = 1;
+    return x * scale;
+}
+
+void nas_random_shuffle(nas_random *random, uint32_t *values, size_t n) {
+    for (size_t i = n; i > 1; i--) {
+        size_t j = (size_t)nas_random_below(random, i);
+        uint32_t held = values[i - 1];
+        values[i - 1] = values[j];
+        values[j] = held;
+    }
+}
+
+size_t nas_random_pick(nas_random *random, const double *weights, size_t n) {
+    double most = 0.0, sum = 0.0;
+    bool usable = true;
+    for (size_t i = 0; i < n; i++) {
+        if (!(weights[i] >= 0.0) || isinf(weights[i])) usable = false;
+        if (weights[i] > most) most = weights[i];
+    }
+    if (!usable || most == 0.0) return (size_t)nas_random_below(random, n);
+    /* Huge and tiny weights: a power of two changes no proportion and keeps the sum finite. */
+    int exponent;
+    frexp(most, &exponent);
+    for (size_t i = 0; i < n; i++)
+        sum += ldexp(weights[i], -exponent);
+    double point = nas_random_uniform(random) * sum, passed = 0.0;
+    size_t last = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (weights[i] == 0.0) continue;
+        last = i;
+        passed += ldexp(weights[i], -exponent);
+        if (point < passed) return i;
+    }
+    return last; /* rounding of the product put the point on the end itself */
+}
+
+void ni_random_fill_uniform(nas_random *random, float *out, size_t n, float low, float high) {
+    float span = high - low;
+    for (size_t i = 0; i < n; i++)
+        out[i] = low + span * ((float)(word(random) >> 8) * 0x1p-24f);
+}
+
+void ni_random_fill_normal(nas_random *random, float *out, size_t n, float mean, float deviation) {
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)((double)mean + (double)deviation * nas_random_normal(random));
+}
