@@ -25,15 +25,16 @@ typedef enum { NI_PARAMETER, NI_STATE } ni_var_kind; /* state: running statistic
 typedef enum {
     NI_INIT_ZEROS,
     NI_INIT_ONES,
-    NI_INIT_UNIFORM,      /* U(-bound, bound), bound = a */
-    NI_INIT_NORMAL,       /* N(0, a^2) */
-    NI_INIT_KAIMING_UNIFORM, /* PyTorch's default for conv and linear: U(-b, b), b = 1/sqrt(fan_in) */
+    NI_INIT_UNIFORM,         /* U(-bound, bound), bound = a */
+    NI_INIT_NORMAL,          /* N(0, a^2) */
+    NI_INIT_KAIMING_UNIFORM, /* PyTorch's default for conv and linear: U(-b, b), b = 1/sqrt(fan_in)
+                              */
     NI_INIT_KAIMING_NORMAL   /* N(0, 2 / fan), fan = a: he_fout, he_fin by the caller's choice */
 } ni_init;
-typedef enum { /* how a file lays a variable out; memory is as tensor.h says */
-    NI_FILE_AS_IS,   /* vectors: [C] */
-    NI_FILE_CONV,    /* KH,KW,CI,CO here; CO,CI,KH,KW in the file */
-    NI_FILE_LINEAR,  /* CI,1,1,CO here; CO,CI in the file */
+typedef enum {                 /* how a file lays a variable out; memory is as tensor.h says */
+               NI_FILE_AS_IS,  /* vectors: [C] */
+               NI_FILE_CONV,   /* KH,KW,CI,CO here; CO,CI,KH,KW in the file */
+               NI_FILE_LINEAR, /* CI,1,1,CO here; CO,CI in the file */
 } ni_file_layout;
 
 typedef struct ni_vars ni_vars;
@@ -45,8 +46,8 @@ typedef struct {
     double init_a;
     int64_t fan_in;
     ni_file_layout layout;
-    bool decay;     /* weight decay applies (conv, linear weights: yes; see nn.h for the choice) */
-    size_t offset;  /* elements, from the start of a value buffer; multiple of 16 */
+    bool decay;    /* weight decay applies (conv, linear weights: yes; see nn.h for the choice) */
+    size_t offset; /* elements, from the start of a value buffer; multiple of 16 */
 } ni_var;
 nas_status ni_vars_create(ni_vars **out, nas_context *context);
 void ni_vars_free(ni_vars *vars);
@@ -105,15 +106,16 @@ nas_status ni_scale(nas_graph *g, ni_node x, double a, double b, ni_node *out); 
 nas_status ni_mul_scalar(nas_graph *g, ni_node x, ni_node s, ni_node *out);     /* s: [1] */
 nas_status ni_add_channel(nas_graph *g, ni_node x, ni_node v, ni_node *out);    /* v: [C] */
 nas_status ni_mul_channel(nas_graph *g, ni_node x, ni_node v, ni_node *out);
-nas_status ni_mul_row(nas_graph *g, ni_node x, ni_node r, ni_node *out);        /* r: [N,1,1,1] */
-nas_status ni_relu(nas_graph *g, ni_node x, double high, ni_node *out); /* high: INFINITY, or 6 */
+nas_status ni_mul_row(nas_graph *g, ni_node x, ni_node r, ni_node *out); /* r: [N,1,1,1] */
+nas_status ni_relu(nas_graph *g, ni_node x, double high, ni_node *out);  /* high: INFINITY, or 6 */
 nas_status ni_unary(nas_graph *g, ni_node x, ni_unary_kind kind, ni_node *out);
 
 /* Reductions and their transposes. */
 nas_status ni_sum_channel(nas_graph *g, ni_node x, ni_node *out); /* over N, H, W: [C] */
 nas_status ni_sum_row(nas_graph *g, ni_node x, ni_node *out);     /* over H, W, C: [N,1,1,1] */
 nas_status ni_sum_all(nas_graph *g, ni_node x, ni_node *out);     /* [1] */
-nas_status ni_broadcast(nas_graph *g, ni_node x, ni_shape shape, ni_node *out); /* 1s are repeated */
+nas_status ni_broadcast(nas_graph *g, ni_node x, ni_shape shape,
+                        ni_node *out); /* 1s are repeated */
 
 /* Shape. slice: [from, to) of one dimension, step > 0; pad is its transpose. */
 nas_status ni_concat(nas_graph *g, const ni_node *x, uint32_t n, int dimension, ni_node *out);
@@ -125,9 +127,10 @@ nas_status ni_stop_gradient(nas_graph *g, ni_node x, ni_node *out);
 /* Networks' own. Batch norm: scale and offset may be NI_NONE (not affine); the running statistics
  * (NI_NONE: not tracked) are read in NI_EVAL, and in NI_TRAIN updated with PyTorch's rule
  * (momentum, unbiased variance) when the program is run with `update_state`. */
-nas_status ni_batch_norm(nas_graph *g, ni_node x, ni_node scale, ni_node offset, ni_node running_mean,
-                         ni_node running_var, double epsilon, double momentum, ni_node *out);
-nas_status ni_softmax(nas_graph *g, ni_node x, ni_node *out);     /* over C */
+nas_status ni_batch_norm(nas_graph *g, ni_node x, ni_node scale, ni_node offset,
+                         ni_node running_mean, ni_node running_var, double epsilon, double momentum,
+                         ni_node *out);
+nas_status ni_softmax(nas_graph *g, ni_node x, ni_node *out); /* over C */
 nas_status ni_log_softmax(nas_graph *g, ni_node x, ni_node *out);
 /* Mean over the batch of the cross-entropy with label smoothing (PyTorch's): [1]. A label of -1 is
  * left out, of the mean too. */
@@ -144,7 +147,8 @@ nas_status ni_dropout(nas_graph *g, ni_node x, double drop, bool per_image, ni_n
 nas_status ni_graph_gradients(nas_graph *g, ni_node y, ni_node seed, const ni_node *x, uint32_t n,
                               ni_node *out);
 
-/* ---- registered operations (nas_op_register) --------------------------------------------------- */
+/* ---- registered operations (nas_op_register) ---------------------------------------------------
+ */
 
 /* NAS_E_NOT_FOUND, with the nearest known name in the sentence. Borrowed from the context. */
 nas_status ni_op_find(nas_context *context, const char *name, const nas_op_ops **ops, void **self);
@@ -153,21 +157,25 @@ nas_status ni_op_find(nas_context *context, const char *name, const nas_op_ops *
 nas_status ni_op_build(nas_graph *graph, const nas_op_site *at, const nas_node *in, uint32_t n,
                        nas_node *out);
 
-/* ---- costs, from shapes alone ----------------------------------------------------------------- */
-int64_t ni_graph_macs(const nas_graph *g, ni_node output); /* of the nodes that output needs, batch 1 basis: per image */
+/* ---- costs, from shapes alone -----------------------------------------------------------------
+ */
+int64_t
+ni_graph_macs(const nas_graph *g,
+              ni_node output); /* of the nodes that output needs, batch 1 basis: per image */
 
-/* ---- planning and running ---------------------------------------------------------------------- */
+/* ---- planning and running ----------------------------------------------------------------------
+ */
 
 typedef struct ni_program ni_program;
 typedef struct {
     uint32_t no_fusion;    /* plan every node alone, for comparison */
     uint32_t threads_hint; /* unused by results; 0 */
     int32_t isa;           /* NAS_ISA_BEST: the context's */
-    size_t memory_limit;   /* bytes for intermediate tensors; 0: none. NAS_E_LIMIT if not to be met */
+    size_t memory_limit; /* bytes for intermediate tensors; 0: none. NAS_E_LIMIT if not to be met */
 } ni_plan_options;
-/* The program computes `outputs`. gradient_of/gradient_slots: outputs that are gradients of variables
- * are written straight into a gradient buffer (see ni_run). The graph must stay alive, and is
- * frozen: it may grow no more. */
+/* The program computes `outputs`. gradient_of/gradient_slots: outputs that are gradients of
+ * variables are written straight into a gradient buffer (see ni_run). The graph must stay alive,
+ * and is frozen: it may grow no more. */
 typedef struct {
     ni_node node;
     uint32_t slot; /* variable whose gradient this is (written to run->gradients), or NI_NONE */
@@ -188,8 +196,9 @@ typedef struct {
  * Bits do not depend on the number of threads. */
 nas_status ni_program_run(ni_program *program, const ni_run *run);
 
-size_t ni_program_bytes(const ni_program *program); /* buffers and scratch it holds */
+size_t ni_program_bytes(const ni_program *program);            /* buffers and scratch it holds */
 size_t ni_program_peak_activations(const ni_program *program); /* planned, without scratch */
-nas_status ni_program_describe(const ni_program *program, nas_sink *to); /* a line a step, for people */
+nas_status ni_program_describe(const ni_program *program,
+                               nas_sink *to); /* a line a step, for people */
 
 #endif

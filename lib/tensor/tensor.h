@@ -9,7 +9,7 @@
  * Elements are float32, or float64 in the build of a graph that checks gradients.
  *
  * Kernels are plain functions over ranges: they know nothing of graphs or threads, allocate
- * nothing and cannot fail. Whoever calls them cuts the work in pieces (whose number comes from
+ * nothing and cannot fail; pointers are aligned to the element, no more is promised. Whoever calls them cuts the work in pieces (whose number comes from
  * the shape) and gives scratch memory. One table for each element type and instruction set;
  * a faster table starts as a copy of the generic one and replaces what it does better.
  */
@@ -44,7 +44,8 @@ typedef struct {
     int32_t groups;            /* divides ci and co; groups = ci = co is depthwise */
 } ni_conv;
 
-/* Flags that fold a neighbour into a convolution: its pass over memory is then not made. */
+/* Flags that fold a neighbour into a convolution: its pass over memory is then not made. A relu, here
+ * and everywhere, is 0 for what is less than 0 and leaves a NaN a NaN: divergence must show. */
 enum {
     NI_CONV_RELU_IN = 1,   /* x is read as max(x, 0): forward and weight gradient */
     NI_CONV_MASK_OUT = 2,  /* input gradient is multiplied by (mask > 0), mask shaped as x */
@@ -127,8 +128,9 @@ typedef struct ni_kernels {
     void (*bn_gradient)(const void *x, const void *dy, const void *a, const void *b, const void *k,
                         void *dx, int64_t c, int64_t r0, int64_t r1);
 
-    /* ---- elementwise, elements i0 <= i < i1. y may be one of the inputs (here, and in scale_shift
-     * and bn_gradient above): element i is read before it is written, and nothing else is. ---- */
+    /* ---- elementwise, elements i0 <= i < i1. y may be one of the inputs (here, in scale_shift and
+     * bn_gradient above, in row_scale and softmax below): an element is read before it is written,
+     * and nothing else is. ---- */
     void (*add)(const void *const *x, uint32_t n_inputs, void *y, int64_t i0, int64_t i1);
     void (*mul)(const void *a, const void *b, void *y, int64_t i0, int64_t i1);
     void (*relu)(const void *x, void *y, double low, double high, int64_t i0, int64_t i1);

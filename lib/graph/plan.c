@@ -1,0 +1,244 @@
+/* From a graph to a program: the nodes that are wanted become steps, neighbours fuse, memory is
+ * given out. All allocation is here; running allocates nothing. */
+#include <inttypes.h>
+#include "program.h"
+
+uint32_t ni_pieces(int64_t units, int64_t work_of_one, int64_t work_of_piece) {
+    /* doubles: the product may not fit, and only its size matters */
+    double pieces = (double)units * (double)work_of_one / (double)work_of_piece;
+    int64_t most = units < NI_PIECES_MOST ? units : NI_PIECES_MOST;
+    if (pieces >= (double)most) return (uint32_t)most;
+    return pieces < 1 ? 1 : (uint32_t)pieces;
+}
+
+static nas_status copy_steps(ni_program *p, const ni_output *outputs, uint32_t n) {
+    nas_graph *g = p->graph;
+    size_t nodes = g->nodes.n, live = 0, inputs = 0;
+    uint32_t *step_of = ni_calloc(p->context, nodes ? nodes : 1, sizeof *step_of);
+    nas_status status = NAS_E_MEMORY;
+    if (!step_of) return NAS_E_MEMORY;
+    for (uint32_t i = 0; i < n; i++)
+        step_of[outputs[i].node] = 1;
+    for (size_t node = nodes; node-- > 0;) {
+        if (!step_of[node]) continue;
+        live++;
+        inputs += ni_at(g, (ni_node)node)->n_in;
+        for (uint32_t i = 0; i < ni_at(g, (ni_node)node)->n_in; i++) {
+            ni_node in = ni_in(g, (ni_node)node, i);
+            if (in != NI_NONE) step_of[in] = 1;
+        }
+    }
+    p->steps = ni_arena_alloc(p->arena, live * sizeof *p->steps + 1);
+    uint32_t *in = ni_arena_alloc(p->arena, inputs * sizeof *in + 1);
+    if (!p->steps || !in) goto done;
+    for (size_t node = 0; node < nodes; node++) {
+        if (!step_of[node]) continue;
+        const ni_node_data *from = ni_at(g, (ni_node)node);
+        ni_step *s = &p->steps[p->n_steps];
+        s->op = from->op;
+        s->node = (ni_node)node;
+        s->shape = from->shape;
+        s->attr = from->attr;
+        s->n_in = from->n_in;
+        s->in = in;
+        s->key = (uint64_t)p->n_steps << 20;
+        s->accumulates = NI_NONE;
+        for (uint32_t i = 0; i < from->n_in; i++) {
+            ni_node read = ni_in(g, (ni_node)node, i);
+            *in++ = read == NI_NONE ? NI_NONE : step_of[read];
+        }
+        step_of[node] = p->n_steps++;
+    }
+    p->outputs = ni_arena_alloc(p->arena, n * sizeof *p->outputs + 1);
+    p->updates = ni_arena_alloc(p->arena, g->updates.n * sizeof *p->updates + 1);
+    if (!p->outputs || !p->updates) goto done;
+    p->n_outputs = n;
+    for (uint32_t i = 0; i < n; i++) {
+        p->outputs[i].step = step_of[outputs[i].node];
+        p->outputs[i].slot = outputs[i].slot;
+    }
+    /* A batch norm whose statistics are computed anyway updates its running ones. step_of is the
+     * number of a live node's step; that of a dead one is 0, told apart by the node. */
+    for (size_t i = 0; i < g->updates.n; i++) {
+        uint32_t step = step_of[g->updates.items[i].stats];
+        if (p->n_steps == 0 || p->steps[step].node != g->updates.items[i].stats) continue;
+        p->updates[p->n_updates].step = step;
+        p->updates[p->n_updates++].update = g->updates.items[i];
+    }
+    status = NAS_OK;
+done:
+    ni_free(p->context, step_of);
+    return status;
+}
+
+void ni_sweep_dead(ni_program *p) {
+    for (uint32_t i = 0; i < p->n_steps; i++)
+        p->steps[i].dead = 1;
+    for (uint32_t i = 0; i < p->n_outputs; i++)
+        p->steps[p->outputs[i].step].dead = 0;
+    for (uint32_t i = 0; i < p->n_updates; i++)
+        p->steps[p->updates[i].step].dead = 0;
+    /* Fusion may have put a step's input behind it in number: repeat until nothing changes. */
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (uint32_t i = p->n_steps; i-- > 0;) {
+            const ni_step *s = &p->steps[i];
+            if (s->dead) continue;
+            for (uint32_t k = 0; k < s->n_in; k++) {
+                if (s->in[k] == NI_NONE || !p->steps[s->in[k]].dead) continue;
+                p->steps[s->in[k]].dead = 0;
+                changed |= s->in[k] > i;
+            }
+        }
+    }
+}
+
+/* Bottom-up merge sort by key: stable, no recursion. from and to swap roles; the result is in the
+ * one returned. */
+ni_position *ni_sort_positions(ni_position *from, ni_position *to, uint32_t n) {
+    for (uint32_t width = 1; width < n; width *= 2) {
+        for (uint32_t start = 0; start < n; start += 2 * width) {
+            uint32_t middle = start + width < n ? start + width : n;
+            uint32_t end = middle + width < n ? middle + width : n, a = start, b = middle;
+            for (uint32_t k = start; k < end; k++)
+                to[k] =
+                    a < middle && (b >= end || from[a].key <= from[b].key) ? from[a++] : from[b++];
+        }
+        ni_position *swap = from;
+        from = to;
+        to = swap;
+    }
+    return from;
+}
+
+static nas_status order_steps(ni_program *p) {
+    ni_position *a = ni_calloc(p->context, p->n_steps + 1u, sizeof *a);
+    ni_position *b = ni_calloc(p->context, p->n_steps + 1u, sizeof *b);
+    nas_status status = NAS_E_MEMORY;
+    uint32_t n = 0;
+    p->order = ni_arena_alloc(p->arena, p->n_steps * sizeof *p->order + 1);
+    if (a && b && p->order) {
+        for (uint32_t i = 0; i < p->n_steps; i++) {
+            if (p->steps[i].dead || (ni_ops[p->steps[i].op].flags & NI_OP_LEAF)) continue;
+            a[n].key = p->steps[i].key;
+            a[n++].step = i;
+        }
+        const ni_position *sorted = ni_sort_positions(a, b, n);
+        for (uint32_t i = 0; i < n; i++)
+            p->order[i] = sorted[i].step;
+        p->n_order = n;
+        status = NAS_OK;
+    }
+    ni_free(p->context, a);
+    ni_free(p->context, b);
+    return status;
+}
+
+static nas_status plan_scratch(ni_program *p) {
+    for (uint32_t i = 0; i < p->n_order; i++) {
+        ni_step *s = &p->steps[p->order[i]];
+        ni_ops[s->op].scratch(p, s);
+        if (ni_aligned(s->shared_bytes) > p->shared_bytes)
+            p->shared_bytes = ni_aligned(s->shared_bytes);
+        if (ni_aligned(s->lane_bytes) > p->lane_bytes) p->lane_bytes = ni_aligned(s->lane_bytes);
+        if (s->op != NI_OP_ADD) continue;
+        s->pointers = ni_arena_alloc(p->arena, s->n_in * sizeof *s->pointers);
+        if (!s->pointers) return NAS_E_MEMORY;
+    }
+    p->lanes = nas_context_threads(p->context);
+    if (p->lanes < 1) p->lanes = 1;
+    if (!ni_mul_size(p->lane_bytes, p->lanes, &p->scratch_bytes) ||
+        !ni_add_size(p->scratch_bytes, p->shared_bytes, &p->scratch_bytes))
+        return ni_fail(p->context, NAS_E_LIMIT,
+                       "the scratch memory of a plan is too large to count");
+    return NAS_OK;
+}
+
+static nas_status allocate(ni_program *p, size_t limit) {
+    if (limit && (p->memory_bytes > limit || p->scratch_bytes > limit - p->memory_bytes))
+        return ni_fail(
+            p->context, NAS_E_LIMIT,
+            "the plan needs %zu bytes for intermediate tensors and %zu of scratch, and the "
+            "limit is %zu: use a smaller batch or a higher limit",
+            p->memory_bytes, p->scratch_bytes, limit);
+    p->address = ni_arena_alloc(p->arena, p->n_steps * sizeof *p->address + 1);
+    p->memory = ni_alloc_aligned(p->context, p->memory_bytes + NI_ALIGN);
+    p->constants = ni_alloc_aligned(p->context, p->constant_bytes + NI_ALIGN);
+    p->scratch = ni_alloc_aligned(p->context, p->scratch_bytes + NI_ALIGN);
+    if (!p->address || !p->memory || !p->constants || !p->scratch) return NAS_E_MEMORY;
+    for (uint32_t i = 0; i < p->n_steps; i++) {
+        const ni_step *s = &p->steps[i];
+        if (s->dead || s->op != NI_OP_CONSTANT) continue;
+        for (int64_t k = 0; k < ni_shape_count(s->shape); k++)
+            ni_set(p, p->constants + s->offset, k, s->attr.value);
+    }
+    return NAS_OK;
+}
+
+nas_status ni_program_create(ni_program **out, nas_graph *g, const ni_output *outputs, uint32_t n,
+                             const ni_plan_options *options) {
+    const ni_plan_options none = {0, 0, NAS_ISA_BEST, 0};
+    nas_context *context = g->context;
+    char text[NI_NODE_TEXT];
+    ni_program *p;
+    nas_status status;
+    if (!options) options = &none;
+    for (uint32_t i = 0; i < n; i++) {
+        if (outputs[i].node >= g->nodes.n)
+            return ni_fail(context, NAS_E_INVALID, "program: the graph has no node %" PRIu32,
+                           outputs[i].node);
+        if (ni_at(g, outputs[i].node)->op == NI_OP_LABELS)
+            return ni_fail(context, NAS_E_INVALID, "program: labels cannot be an output");
+        if (outputs[i].slot == NI_NONE) continue;
+        if (outputs[i].slot >= ni_vars_count(g->vars) ||
+            !ni_shape_equal(ni_vars_get(g->vars, outputs[i].slot)->shape,
+                            ni_at(g, outputs[i].node)->shape))
+            return ni_fail(context, NAS_E_SHAPE,
+                           "program: %s is not the gradient of a variable %" PRIu32,
+                           ni_node_text(g, outputs[i].node, text), outputs[i].slot);
+    }
+    p = ni_calloc(context, 1, sizeof *p);
+    if (!p) return NAS_E_MEMORY;
+    p->context = context;
+    p->graph = g;
+    p->dtype = g->dtype;
+    p->element = ni_dtype_size(g->dtype);
+    ni_kernels_get(&p->kernels, g->dtype,
+                   options->isa == NAS_ISA_BEST ? nas_context_isa(context) : options->isa);
+    NI_GOTO(fail, ni_arena_create(&p->arena, context));
+    NI_GOTO(fail, copy_steps(p, outputs, n));
+    ni_fold(p);
+    ni_sweep_dead(p);
+    if (!options->no_fusion) {
+        NI_GOTO(fail, ni_fuse(p));
+        ni_sweep_dead(p);
+    }
+    NI_GOTO(fail, order_steps(p));
+    NI_GOTO(fail, ni_place_steps(p));
+    NI_GOTO(fail, plan_scratch(p));
+    NI_GOTO(fail, allocate(p, options->memory_limit));
+    g->programs++;
+    *out = p;
+    return NAS_OK;
+fail:
+    ni_program_free(p);
+    return status;
+}
+
+void ni_program_free(ni_program *p) {
+    if (!p) return;
+    nas_context *context = p->context;
+    ni_free(context, p->memory);
+    ni_free(context, p->constants);
+    ni_free(context, p->scratch);
+    if (p->arena) ni_arena_free(p->arena);
+    ni_free(context, p);
+}
+
+size_t ni_program_bytes(const ni_program *p) {
+    return p->memory_bytes + p->constant_bytes + p->scratch_bytes;
+}
+
+size_t ni_program_peak_activations(const ni_program *p) {
+    return p->memory_bytes;
+}
