@@ -9,9 +9,10 @@
  * Elements are float32, or float64 in the build of a graph that checks gradients.
  *
  * Kernels are plain functions over ranges: they know nothing of graphs or threads, allocate
- * nothing and cannot fail; pointers are aligned to the element, no more is promised. Whoever calls them cuts the work in pieces (whose number comes from
- * the shape) and gives scratch memory. One table for each element type and instruction set;
- * a faster table starts as a copy of the generic one and replaces what it does better.
+ * nothing and cannot fail; pointers are aligned to the element, no more is promised. Whoever calls
+ * them cuts the work in pieces (whose number comes from the shape) and gives scratch memory. One
+ * table for each element type and instruction set; a faster table starts as a copy of the generic
+ * one and replaces what it does better.
  */
 #ifndef NI_TENSOR_H
 #define NI_TENSOR_H
