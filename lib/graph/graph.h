@@ -27,14 +27,14 @@ typedef enum {
     NI_INIT_ONES,
     NI_INIT_UNIFORM,         /* U(-bound, bound), bound = a */
     NI_INIT_NORMAL,          /* N(0, a^2) */
-    NI_INIT_KAIMING_UNIFORM, /* PyTorch's default for conv and linear: U(-b, b), b = 1/sqrt(fan_in)
-                              */
+    NI_INIT_KAIMING_UNIFORM, /* PyTorch's default (conv, linear): U(-b, b), b = 1/sqrt(fan_in) */
     NI_INIT_KAIMING_NORMAL   /* N(0, 2 / fan), fan = a: he_fout, he_fin by the caller's choice */
 } ni_init;
-typedef enum {                 /* how a file lays a variable out; memory is as tensor.h says */
-               NI_FILE_AS_IS,  /* vectors: [C] */
-               NI_FILE_CONV,   /* KH,KW,CI,CO here; CO,CI,KH,KW in the file */
-               NI_FILE_LINEAR, /* CI,1,1,CO here; CO,CI in the file */
+/* How a file lays a variable out; memory is as tensor.h says. */
+typedef enum {
+    NI_FILE_AS_IS,  /* vectors: [C] */
+    NI_FILE_CONV,   /* KH,KW,CI,CO here; CO,CI,KH,KW in the file */
+    NI_FILE_LINEAR, /* CI,1,1,CO here; CO,CI in the file */
 } ni_file_layout;
 
 typedef struct ni_vars ni_vars;
@@ -114,8 +114,8 @@ nas_status ni_unary(nas_graph *g, ni_node x, ni_unary_kind kind, ni_node *out);
 nas_status ni_sum_channel(nas_graph *g, ni_node x, ni_node *out); /* over N, H, W: [C] */
 nas_status ni_sum_row(nas_graph *g, ni_node x, ni_node *out);     /* over H, W, C: [N,1,1,1] */
 nas_status ni_sum_all(nas_graph *g, ni_node x, ni_node *out);     /* [1] */
-nas_status ni_broadcast(nas_graph *g, ni_node x, ni_shape shape,
-                        ni_node *out); /* 1s are repeated */
+/* Dimensions of size 1 are repeated. */
+nas_status ni_broadcast(nas_graph *g, ni_node x, ni_shape shape, ni_node *out);
 
 /* Shape. slice: [from, to) of one dimension, step > 0; pad is its transpose. */
 nas_status ni_concat(nas_graph *g, const ni_node *x, uint32_t n, int dimension, ni_node *out);
@@ -147,8 +147,7 @@ nas_status ni_dropout(nas_graph *g, ni_node x, double drop, bool per_image, ni_n
 nas_status ni_graph_gradients(nas_graph *g, ni_node y, ni_node seed, const ni_node *x, uint32_t n,
                               ni_node *out);
 
-/* ---- registered operations (nas_op_register) ---------------------------------------------------
- */
+/* ---- registered operations (nas_op_register) ------------------------------------------------- */
 
 /* NAS_E_NOT_FOUND, with the nearest known name in the sentence. Borrowed from the context. */
 nas_status ni_op_find(nas_context *context, const char *name, const nas_op_ops **ops, void **self);
@@ -157,14 +156,12 @@ nas_status ni_op_find(nas_context *context, const char *name, const nas_op_ops *
 nas_status ni_op_build(nas_graph *graph, const nas_op_site *at, const nas_node *in, uint32_t n,
                        nas_node *out);
 
-/* ---- costs, from shapes alone -----------------------------------------------------------------
- */
-int64_t
-ni_graph_macs(const nas_graph *g,
-              ni_node output); /* of the nodes that output needs, batch 1 basis: per image */
+/* ---- costs, from shapes alone ---------------------------------------------------------------- */
+/* Multiply-accumulates of the nodes that output needs, for one image (the batch is output's first
+ * dimension); -1 when there is no memory to count. */
+int64_t ni_graph_macs(const nas_graph *g, ni_node output);
 
-/* ---- planning and running ----------------------------------------------------------------------
- */
+/* ---- planning and running -------------------------------------------------------------------- */
 
 typedef struct ni_program ni_program;
 typedef struct {
@@ -173,9 +170,9 @@ typedef struct {
     int32_t isa;           /* NAS_ISA_BEST: the context's */
     size_t memory_limit; /* bytes for intermediate tensors; 0: none. NAS_E_LIMIT if not to be met */
 } ni_plan_options;
-/* The program computes `outputs`. gradient_of/gradient_slots: outputs that are gradients of
- * variables are written straight into a gradient buffer (see ni_run). The graph must stay alive,
- * and is frozen: it may grow no more. */
+/* The program computes `outputs`; those that are gradients of variables are written straight into a
+ * gradient buffer (see ni_run). The graph must stay alive, and is frozen: it may grow no more.
+ * Several programs may be made of one graph. */
 typedef struct {
     ni_node node;
     uint32_t slot; /* variable whose gradient this is (written to run->gradients), or NI_NONE */
@@ -198,7 +195,7 @@ nas_status ni_program_run(ni_program *program, const ni_run *run);
 
 size_t ni_program_bytes(const ni_program *program);            /* buffers and scratch it holds */
 size_t ni_program_peak_activations(const ni_program *program); /* planned, without scratch */
-nas_status ni_program_describe(const ni_program *program,
-                               nas_sink *to); /* a line a step, for people */
+/* A line a step, for people. */
+nas_status ni_program_describe(const ni_program *program, nas_sink *to);
 
 #endif
