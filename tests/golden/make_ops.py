@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Makes ops.bin: what PyTorch computes, in float64, for each operation of libnas's graphs: the
+result, the gradients of its weighted sum, and the gradients of those gradients' products with
+fixed directions (Hessian-vector products).
+
+    make_ops.py           writes ops.bin beside this file
+    make_ops.py --check   compares instead, and says what differs
+
+Inputs are not in the file: both sides make them from the case's name (numbers()). Tensors are in
+libnas's layouts: images N,H,W,C; convolution weights KH,KW,CI,CO; linear weights CI,CO. Values are
+rounded to multiples of 2**-36, so that another processor's last bits change nothing.
+
+The file: for each tensor, in order, u32 length of its name, the name, u32 number of values, the
+values as little-endian float64.
+"""
+import io
+import os
+import struct
+import sys
+
+import torch
+import torch.nn.functional as F
+
+torch.set_num_threads(1)
+MASK = (1 << 64) - 1
+GRID = 2.0 ** 36
+
+
+def mix(z):
+    """splitmix64's finaliser."""
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
+    return z ^ (z >> 31)
+
+
+def numbers(name, which, shape, low=-1.0, high=1.0):
+    """Uniform in [low, high), from the name of the case and of the tensor."""
+    key = 0xCBF29CE484222325
+    for byte in f"{name}/{which}".encode():
+        key = ((key ^ byte) * 0x100000001B3) & MASK
+    count = 1
+    for d in shape:
+        count *= d
+    values = [(mix((key + i * 0x9E3779B97F4A7C15) & MASK) >> 11) / 2.0 ** 53 for i in range(count)]
+    return torch.tensor(values, dtype=torch.float64).reshape(shape) * (high - low) + low
+
+
+# How a tensor of libnas's layout is seen by PyTorch, and back.
+def image(t):
+    return t.permute(0, 3, 1, 2)
+
+
+def filters(t):
+    return t.permute(3, 2, 0, 1)
+
+
+def back(t):
+    return t.permute(0, 2, 3, 1)
+
+
+LABELS = [3, 0, 4, 1]
+LABELS_LEFT_OUT = [3, -1, 4, -1]
+
+
+def conv(stride=1, padding=0, dilation=1, groups=1):
+    return lambda x, w: back(F.conv2d(image(x), filters(w), None, stride, padding, dilation, groups))
+
+
+def conv_bias(x, w, b):
+    return back(F.conv2d(image(x), filters(w), b))
+
+
+def pool(function, **options):
+    return lambda x: back(function(image(x), **options))
+
+
+def small_net(x, w, scale, offset, fc, bias):
+    y = F.conv2d(image(x), filters(w), None, 1, 1)
+    y = F.relu(F.batch_norm(y, None, None, scale, offset, True, 0.1, 1e-5))
+    y = F.max_pool2d(y, 3, 2, 1).mean((2, 3))
+    return F.cross_entropy(y @ fc + bias, torch.tensor(LABELS), label_smoothing=0.1).reshape(1)
+
+
+def losses(smoothing, labels):
+    return lambda x: F.cross_entropy(x, torch.tensor(labels), ignore_index=-1,
+                                     label_smoothing=smoothing).reshape(1)
+
+
+X = (2, 5, 6, 3)
+V = (3,)
+CASES = [
+    # name, shapes of the inputs, function, low, high
+    ("conv_3x3", [X, (3, 3, 3, 4)], conv(1, 1), -1, 1),
+    ("conv_3x3_stride_2", [X, (3, 3, 3, 4)], conv(2, 1), -1, 1),
+    ("conv_3x3_dilated", [X, (3, 3, 3, 2)], conv(1, 2, 2), -1, 1),
+    ("conv_groups", [(2, 4, 5, 4), (3, 3, 2, 6)], conv(1, 1, 1, 2), -1, 1),
+    ("conv_depthwise_5x5_stride_2", [(2, 7, 6, 3), (5, 5, 1, 3)], conv(2, 2, 1, 3), -1, 1),
+    ("conv_asymmetric", [(2, 5, 7, 2), (2, 3, 2, 3)], conv((2, 1), (0, 2), (1, 2)), -1, 1),
+    ("conv_1x1_bias", [(2, 3, 4, 3), (1, 1, 3, 5), (5,)], conv_bias, -1, 1),
+    ("linear_bias", [(4, 6), (6, 5), (5,)], lambda x, w, b: x @ w + b, -1, 1),
+    ("relu", [X], lambda x: F.relu(x) ** 2, -1, 1),
+    ("relu6", [X], lambda x: F.relu6(x) ** 2, -3, 9),
+    ("max_pool_3x3", [X], pool(F.max_pool2d, kernel_size=3, stride=1, padding=1), -1, 1),
+    ("max_pool_3x3_stride_2", [X], pool(F.max_pool2d, kernel_size=3, stride=2, padding=1), -1, 1),
+    ("avg_pool_3x3", [X], pool(F.avg_pool2d, kernel_size=3, stride=1, padding=1,
+                               count_include_pad=False), -1, 1),
+    ("avg_pool_3x3_stride_2", [X], pool(F.avg_pool2d, kernel_size=3, stride=2, padding=1,
+                                        count_include_pad=False), -1, 1),
+    ("avg_pool_2x2_stride_2", [X], pool(F.avg_pool2d, kernel_size=2, stride=2), -1, 1),
+    ("global_pool", [X], lambda x: x.mean((1, 2)), -1, 1),
+    ("concat", [(2, 2, 3, 2), (2, 2, 3, 3)], lambda a, b: torch.cat([a * b[..., :2], b], 3), -1, 1),
+    ("add", [X, X, X], lambda a, b, c: (a + b + c) ** 3, -1, 1),
+    ("sigmoid", [V], torch.sigmoid, -4, 4),
+    ("softmax", [(4, 5)], lambda x: F.softmax(x, 1), -2, 2),
+    ("log_softmax", [(4, 5)], lambda x: F.log_softmax(x, 1), -2, 2),
+    ("cross_entropy", [(4, 5)], losses(0.0, LABELS), -2, 2),
+    ("cross_entropy_smoothed", [(4, 5)], losses(0.1, LABELS), -2, 2),
+    ("cross_entropy_left_out", [(4, 5)], losses(0.2, LABELS_LEFT_OUT), -2, 2),
+    ("small_net", [(4, 5, 5, 2), (3, 3, 2, 4), (4,), (4,), (4, 5), (5,)], small_net, -1, 1),
+]
+
+
+def record(out, name, tensor):
+    values = (torch.round(tensor.detach().contiguous().reshape(-1) * GRID) / GRID).tolist()
+    text = name.encode()
+    out.write(struct.pack("<I", len(text)) + text + struct.pack("<I", len(values)))
+    out.write(struct.pack(f"<{len(values)}d", *[v + 0.0 for v in values]))
+
+
+def derivatives(out, name, inputs, y):
+    weights = numbers(name, "weights", tuple(y.shape))
+    first = torch.autograd.grad((y * weights).sum(), inputs, create_graph=True)
+    record(out, f"{name}/y", y)
+    for i, g in enumerate(first):
+        record(out, f"{name}/g{i}", g)
+    along = sum((g * numbers(name, f"along{i}", tuple(x.shape))).sum()
+                for i, (g, x) in enumerate(zip(first, inputs)))
+    second = torch.autograd.grad(along, inputs, allow_unused=True) if along.requires_grad else \
+        [None] * len(inputs)
+    for i, (h, x) in enumerate(zip(second, inputs)):
+        record(out, f"{name}/h{i}", torch.zeros_like(x) if h is None else h)
+
+
+def make():
+    out = io.BytesIO()
+    for name, shapes, function, low, high in CASES:
+        inputs = [numbers(name, f"x{i}", s, low, high).requires_grad_() for i, s in enumerate(shapes)]
+        derivatives(out, name, inputs, function(*inputs))
+    for name, training, affine in (("batch_norm_train", True, True), ("batch_norm_plain", True, False),
+                                   ("batch_norm_eval", False, True)):
+        x = numbers(name, "x0", X).requires_grad_()
+        inputs = [x] + ([numbers(name, f"x{i}", V, 0.5, 1.5).requires_grad_() for i in (1, 2)]
+                        if affine else [])
+        mean, var = numbers(name, "mean", V), numbers(name, "var", V, 0.5, 1.5)
+        y = F.batch_norm(image(x), mean, var, *(inputs[1:] if affine else [None, None]), training,
+                         0.1, 1e-3)
+        derivatives(out, name, inputs, back(y))
+        record(out, f"{name}/mean", mean)
+        record(out, f"{name}/var", var)
+    return out.getvalue()
+
+
+def main():
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops.bin")
+    made = make()
+    if "--check" in sys.argv[1:]:
+        with open(path, "rb") as f:
+            same = f.read() == made
+        print(f"{path}: {'the same' if same else 'differs'} (PyTorch {torch.__version__})")
+        return 0 if same else 1
+    with open(path, "wb") as f:
+        f.write(made)
+    print(f"{path}: {len(made)} bytes (PyTorch {torch.__version__})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
