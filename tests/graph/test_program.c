@@ -388,6 +388,90 @@ static void test_dropout(void **state) {
     free(again);
 }
 
+/* ---- every allocation fails in turn ------------------------------------------------------- */
+
+typedef struct {
+    int64_t until_failure; /* allocations that still work */
+    int64_t held;
+} failing;
+
+static void *failing_allocate(void *user, size_t bytes) {
+    failing *f = user;
+    if (f->until_failure-- <= 0) return NULL;
+    void *block = malloc(bytes);
+    f->held += block != NULL;
+    return block;
+}
+
+static void *failing_reallocate(void *user, void *old, size_t old_bytes, size_t bytes) {
+    failing *f = user;
+    (void)old_bytes;
+    if (f->until_failure-- <= 0) return NULL;
+    void *block = realloc(old, bytes);
+    f->held += block && !old;
+    return block;
+}
+
+static void failing_release(void *user, void *old, size_t old_bytes) {
+    failing *f = user;
+    (void)old_bytes;
+    f->held -= old != NULL;
+    free(old);
+}
+
+static nas_status whole_life(nas_context *context) {
+    ni_vars *vars = NULL;
+    nas_graph *g = NULL;
+    ni_program *program = NULL;
+    ni_node x, labels, logits, loss, variables[64], gradients[64];
+    ni_output outputs[64];
+    uint32_t n = 0;
+    nas_status status;
+    NI_GOTO(done, ni_vars_create(&vars, context));
+    NI_GOTO(done, ni_graph_create(&g, context, vars, NI_F32, NI_TRAIN));
+    NI_GOTO(done, ni_input(g, ni_shape4(2, 8, 8, 3), NULL, &x));
+    NI_GOTO(done, ni_input_labels(g, 2, NULL, &labels));
+    NI_GOTO(done, ni_graph_scope(g, "net."));
+    NI_GOTO(done, network(g, x, &logits));
+    NI_GOTO(done, ni_cross_entropy(g, logits, labels, 0.1, &loss));
+    for (; n < ni_vars_count(vars); n++)
+        NI_GOTO(done, ni_variable(g, ni_vars_get(vars, n), &variables[n]));
+    NI_GOTO(done, ni_graph_gradients(g, loss, NI_NONE, variables, n, gradients));
+    for (uint32_t i = 0; i < n; i++)
+        outputs[i] = (ni_output){gradients[i], i};
+    NI_GOTO(done, ni_program_create(&program, g, outputs, n, NULL));
+done:
+    ni_program_free(program);
+    ni_graph_free(g);
+    ni_vars_free(vars);
+    return status;
+}
+
+static void test_allocation_failures(void **state) {
+    failing f = {0, 0};
+    const nas_allocator allocator = {sizeof allocator, 0, &f, failing_allocate, failing_reallocate,
+                                     failing_release};
+    nas_status status = NAS_E_MEMORY;
+    int64_t tried = 0;
+    (void)state;
+    for (; status != NAS_OK; tried++) {
+        nas_context_options options = NAS_CONTEXT_OPTIONS_INIT;
+        nas_context *context;
+        options.threads = 1;
+        options.allocator = &allocator;
+        f.until_failure = INT32_MAX;
+        OK(nas_context_create(&context, &options));
+        f.until_failure = tried;
+        status = whole_life(context);
+        if (status != NAS_OK && status != NAS_E_MEMORY)
+            fail_msg("allocation %d: %s", (int)tried, nas_context_error(context));
+        f.until_failure = INT32_MAX;
+        nas_context_free(context);
+        assert_int_equal(f.held, 0);
+    }
+    assert_true(tried > 50);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads),
@@ -399,6 +483,7 @@ int main(void) {
         cmocka_unit_test(test_labels),
         cmocka_unit_test(test_memory_limit),
         cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
