@@ -88,7 +88,8 @@ typedef struct ni_kernels {
      * what: 0 forward, 1 input gradient. */
     size_t (*conv_packed_bytes)(const ni_conv *c, int what);
     void (*conv_pack)(const ni_conv *c, int what, const void *weights, void *packed);
-    /* scratch for one lane. what: 0 forward, 1 input gradient, 2 weight gradient */
+    /* scratch for one lane. what: 0 forward, 1 input gradient, 2 weight gradient; 4 more for the
+     * fused ones (never less than for the plain ones) */
     size_t (*conv_scratch_bytes)(const ni_conv *c, int what);
     /* Output rows r0 <= r < r1 of the n * oh rows of y. */
     void (*conv_forward)(const ni_conv *c, uint32_t flags, const void *x, const void *packed, void *y,
@@ -99,6 +100,17 @@ typedef struct ni_kernels {
     /* dw (whole weight shape) = the sum over images n0 <= n < n1; replaces what dw holds. */
     void (*conv_weight_gradient)(const ni_conv *c, uint32_t flags, const void *x, const void *dy,
                                  void *dw, int64_t n0, int64_t n1, void *scratch);
+    /* The same with what `fused` says besides (what is NULL in it is not done). Packed weights are
+     * those of the plain ones. */
+    void (*conv_forward_fused)(const ni_conv *c, uint32_t flags, const ni_conv_fused *fused,
+                               const void *x, const void *packed, void *y, int64_t r0, int64_t r1,
+                               void *scratch);
+    void (*conv_input_gradient_fused)(const ni_conv *c, uint32_t flags, const ni_conv_fused *fused,
+                                      const void *dy, const void *packed, void *dx, const void *mask,
+                                      int64_t r0, int64_t r1, void *scratch);
+    void (*conv_weight_gradient_fused)(const ni_conv *c, uint32_t flags, const ni_conv_fused *fused,
+                                       const void *x, const void *dy, void *dw, int64_t n0,
+                                       int64_t n1, void *scratch);
 
     /* C[m,n] = alpha * op(A) op(B) + beta * C, row-major, leading dimensions in elements. */
     void (*gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
@@ -128,6 +140,16 @@ typedef struct ni_kernels {
     /* dx = dy * a[c] + x * b[c] + k[c] */
     void (*bn_gradient)(const void *x, const void *dy, const void *a, const void *b, const void *k,
                         void *dx, int64_t c, int64_t r0, int64_t r1);
+    /* Several batch norms whose outputs are added (a node of a cell), in one pass:
+     * y = the sum over i < n of x[i] * scale[i][c] + shift[i][c], then max(., 0) if relu. scale[i]
+     * NULL: x[i] as it is. y may be one of x. */
+    void (*scale_shift_sum)(const void *const *x, const void *const *scale,
+                            const void *const *shift, uint32_t n, void *y, int64_t c, int64_t r0,
+                            int64_t r1, bool relu);
+    /* bn_gradient_sums of the same: sum_dy once, sum_dy_x[i] for each. */
+    void (*bn_gradient_sums_many)(const void *const *x, const void *dy, const void *const *mean,
+                                  uint32_t n, int64_t c, int64_t r0, int64_t r1, void *sum_dy,
+                                  void *const *sum_dy_x);
 
     /* ---- elementwise, elements i0 <= i < i1. y may be one of the inputs (here, in scale_shift and
      * bn_gradient above, in row_scale and softmax below): an element is read before it is written,

@@ -146,6 +146,134 @@ static void weight_gradient(site *s, uint32_t flags, int64_t n0) {
     tensor_free(&got);
 }
 
+/* ---- fused: what is read is first made by hand
+ * ---------------------------------------------------- */
+
+/* A tensor and the vectors that it is read through, per channel; `read` is the result. */
+typedef struct {
+    tensor by, shift, other_by, read;
+} reading;
+
+static reading make_reading(site *s, const tensor *x, const tensor *other, int64_t c, bool relu) {
+    reading r = {.by = tensor_new(c, &s->from, s->at_end),
+                 .shift = tensor_new(c, &s->from, s->at_end)};
+    r.other_by = tensor_new(c, &s->from, s->at_end);
+    r.read = tensor_new(x->n, NULL, s->at_end);
+    for (int64_t i = 0; i < x->n; i++) {
+        const double more = other ? other->d[i] * r.other_by.d[i % c] : 0;
+        const double v = x->d[i] * r.by.d[i % c] + r.shift.d[i % c] + more;
+        r.read.d[i] = relu && v < 0 ? 0 : v;
+        r.read.abs[i] = fabs(x->d[i] * r.by.d[i % c]) + r.shift.abs[i % c] + fabs(more);
+    }
+    return r;
+}
+static void free_reading(reading *r) {
+    tensor_free(&r->by), tensor_free(&r->shift), tensor_free(&r->other_by), tensor_free(&r->read);
+}
+
+static buffers prepare_fused(const site *s, int what) {
+    buffers b = prepare(s->k, &s->c, what, s->w.f, s->at_end);
+    guarded_free(&b.scratch);
+    b.scratch = guarded_alloc(s->k->conv_scratch_bytes(&s->c, what + 4), s->at_end);
+    return b;
+}
+
+static void check_moments(site *s, const float *y, const float *mean, const float *m2) {
+    const int64_t c = s->c.co, rows = y_count(&s->c) / c;
+    for (int64_t k = 0; k < c; k++) {
+        double sum = 0, size = 0, squares = 0;
+        for (int64_t r = 0; r < rows; r++)
+            sum += y[r * c + k], size += fabs((double)y[r * c + k]);
+        for (int64_t r = 0; r < rows; r++)
+            squares += (y[r * c + k] - sum / (double)rows) * (y[r * c + k] - sum / (double)rows);
+        if (!(fabs(mean[k] - sum / (double)rows) <= 1e-6 * size / (double)rows))
+            wrong(s->r, "mean", k, mean[k], sum / (double)rows);
+        if (!(fabs(m2[k] - squares) <= 1e-5 * squares + 1e-12 * size * size))
+            wrong(s->r, "squared deviations", k, m2[k], squares);
+    }
+}
+
+static void fused_forward(site *s, uint32_t flags) {
+    const ni_conv *c = &s->c;
+    const int64_t n = y_count(c), rows = (int64_t)c->n * c->oh;
+    reading x = make_reading(s, &s->x, NULL, c->ci, flags & NI_CONV_RELU_IN);
+    buffers b = prepare_fused(s, 0), exact = prepare(&s->reference, c, 0, s->w.d, true);
+    buffers scale = prepare(&s->reference, c, 0, s->w.abs, true);
+    tensor got = tensor_new(n, NULL, s->at_end), mean = tensor_new(c->co, NULL, s->at_end);
+    tensor m2 = tensor_new(c->co, NULL, s->at_end), y = tensor_new(n, NULL, s->at_end);
+    const ni_conv_fused fused = {.scale = x.by.f, .shift = x.shift.f, .mean = mean.f, .m2 = m2.f};
+    const ni_conv_fused moments = {.mean = mean.f, .m2 = m2.f};
+    s->k->conv_forward_fused(c, flags, &fused, s->x.f, b.packed.data, got.f, 0, rows,
+                             b.scratch.data);
+    s->reference.conv_forward(c, 0, x.read.d, exact.packed.data, got.d, 0, rows,
+                              exact.scratch.data);
+    s->reference.conv_forward(c, 0, x.read.abs, scale.packed.data, got.abs, 0, rows,
+                              scale.scratch.data);
+    check_near(s->r, "fused forward", got.f, got.d, got.abs, n, TOLERANCE);
+    check_moments(s, got.f, mean.f, m2.f);
+    s->k->conv_forward_fused(c, flags, &moments, s->x.f, b.packed.data, got.f, 0, rows,
+                             b.scratch.data);
+    s->k->conv_forward(c, flags, s->x.f, b.packed.data, y.f, 0, rows, b.scratch.data);
+    check_same(s->r, "forward with moments", got.f, y.f, n);
+    check_moments(s, got.f, mean.f, m2.f);
+    release(&b), release(&exact), release(&scale), free_reading(&x);
+    tensor_free(&got), tensor_free(&mean), tensor_free(&m2), tensor_free(&y);
+}
+
+static void fused_input_gradient(site *s, bool mask_scaled) {
+    const ni_conv *c = &s->c;
+    const int64_t n = x_count(c), rows = (int64_t)c->n * c->h;
+    reading dy = make_reading(s, &s->y, &s->old_y, c->co, false);
+    reading mask = make_reading(s, &s->x, NULL, c->ci, false);
+    buffers b = prepare_fused(s, 1), exact = prepare(&s->reference, c, 1, s->w.d, true);
+    buffers scale = prepare(&s->reference, c, 1, s->w.abs, true);
+    tensor got = tensor_new(n, NULL, s->at_end);
+    const ni_conv_fused fused = {.a = dy.by.f,
+                                 .b = dy.other_by.f,
+                                 .k = dy.shift.f,
+                                 .y = s->old_y.f,
+                                 .mask_scale = mask_scaled ? mask.by.f : NULL,
+                                 .mask_shift = mask_scaled ? mask.shift.f : NULL};
+    const double *positive = mask_scaled ? mask.read.d : s->x.d;
+    s->k->conv_input_gradient_fused(c, NI_CONV_MASK_OUT, &fused, s->y.f, b.packed.data, got.f,
+                                    s->x.f, 0, rows, b.scratch.data);
+    s->reference.conv_input_gradient(c, 0, dy.read.d, exact.packed.data, got.d, NULL, 0, rows,
+                                     exact.scratch.data);
+    s->reference.conv_input_gradient(c, 0, dy.read.abs, scale.packed.data, got.abs, NULL, 0, rows,
+                                     scale.scratch.data);
+    for (int64_t i = 0; i < n; i++) {
+        if (positive[i] <= 0) got.d[i] = 0;
+        if (fabs(positive[i]) < 1e-6) got.d[i] = got.f[i]; /* its sign is rounding */
+    }
+    check_near(s->r, "fused input gradient", got.f, got.d, got.abs, n, TOLERANCE);
+    release(&b), release(&exact), release(&scale), free_reading(&dy), free_reading(&mask);
+    tensor_free(&got);
+}
+
+static void fused_weight_gradient(site *s, uint32_t flags) {
+    const ni_conv *c = &s->c;
+    const int64_t n = w_count(c);
+    reading x = make_reading(s, &s->x, NULL, c->ci, flags & NI_CONV_RELU_IN);
+    reading dy = make_reading(s, &s->y, &s->old_y, c->co, false);
+    buffers b = prepare_fused(s, 2), exact = prepare(&s->reference, c, 2, NULL, true);
+    tensor got = tensor_new(n, NULL, s->at_end);
+    const ni_conv_fused fused = {.scale = x.by.f,
+                                 .shift = x.shift.f,
+                                 .a = dy.by.f,
+                                 .b = dy.other_by.f,
+                                 .k = dy.shift.f,
+                                 .y = s->old_y.f};
+    s->k->conv_weight_gradient_fused(c, flags, &fused, s->x.f, s->y.f, got.f, 0, c->n,
+                                     b.scratch.data);
+    s->reference.conv_weight_gradient(c, 0, x.read.d, dy.read.d, got.d, 0, c->n,
+                                      exact.scratch.data);
+    s->reference.conv_weight_gradient(c, 0, x.read.abs, dy.read.abs, got.abs, 0, c->n,
+                                      exact.scratch.data);
+    check_near(s->r, "fused weight gradient", got.f, got.d, got.abs, n, TOLERANCE);
+    release(&b), release(&exact), free_reading(&x), free_reading(&dy);
+    tensor_free(&got);
+}
+
 /* <dy, conv(x, w)> must be the same number by all three ways: ties the references together. */
 static void check_reference(site *s) {
     const ni_conv *c = &s->c;
@@ -196,12 +324,35 @@ static void test_shape(const ni_kernels *k, results *r, ni_conv c) {
         }
         weight_gradient(&s, 0, 0);
         weight_gradient(&s, NI_CONV_RELU_IN, c.n > 1);
+        fused_forward(&s, end ? NI_CONV_RELU_IN : 0);
+        fused_input_gradient(&s, end);
+        fused_weight_gradient(&s, end ? NI_CONV_RELU_IN : 0);
         tensor_free(&s.x), tensor_free(&s.w), tensor_free(&s.y);
         tensor_free(&s.old_y), tensor_free(&s.old_dx);
     }
 }
 
+/* A NaN is not lost in the ReLU on the way in: training that diverged must show. */
+static void test_nan(const ni_kernels *k, results *r) {
+    const ni_conv c = shape(1, 4, 4, 16, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1);
+    numbers from = {3};
+    tensor x = tensor_new(x_count(&c), &from, true), w = tensor_new(w_count(&c), &from, true);
+    tensor y = tensor_new(y_count(&c), NULL, true);
+    buffers b = prepare(k, &c, 0, w.f, true);
+    x.f[5] = (float)NAN; /* pixel 0, 0: four output pixels see it */
+    k->conv_forward(&c, NI_CONV_RELU_IN, x.f, b.packed.data, y.f, 0, 4, b.scratch.data);
+    for (int64_t i = 0; i < y.n; i++) {
+        const bool sees = i / 16 % 4 < 2 && i / 64 < 2;
+        if (sees && !isnan(y.f[i])) wrong(r, "NaN", i, y.f[i], NAN);
+        if (i / 16 % 4 > 2 && isnan(y.f[i])) wrong(r, "no NaN", i, y.f[i], 0);
+    }
+    release(&b), tensor_free(&x), tensor_free(&w), tensor_free(&y);
+}
+
 static void test(const ni_kernels *k, results *r) {
+    begin(r);
+    test_nan(k, r);
+    end(r, k->name, "NaN through ReLU");
 #define SHAPE(...)                                                                                 \
     begin(r);                                                                                      \
     test_shape(k, r, shape(__VA_ARGS__));                                                          \

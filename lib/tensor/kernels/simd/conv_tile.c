@@ -5,10 +5,8 @@
  * Fits the addressing of all instruction sets and leaves registers free. */
 enum { POINTERS = (TILE_PIXELS + 2) / 3 };
 
-/* What is not a whole tile stored as it stands: sums are [pixel][vectors * V_WIDTH]. */
-static __attribute__((noinline)) void finish(const ni_tile_job *job, const float *sums,
-                                             int64_t pixels, int64_t vectors, float *y,
-                                             const float *mask) {
+void NI_SIMD(finish_tile)(const ni_tile_job *job, const float *sums, int64_t pixels,
+                          int64_t vectors, float *y, const float *mask) {
     for (int64_t p = 0; p < pixels; p++)
         for (int64_t j = 0; j < vectors; j++) {
             const int64_t n = j == vectors - 1 ? job->lanes : V_WIDTH, c = j * V_WIDTH;
@@ -24,10 +22,6 @@ static __attribute__((noinline)) void finish(const ni_tile_job *job, const float
             if (job->add) v = v + v_load_part(y + at, n);
             v_store_part(y + at, v, n);
         }
-}
-
-V_INLINE bool as_it_stands(const ni_tile_job *job, const float *mask) {
-    return !mask && !job->add && job->lanes == V_WIDTH;
 }
 
 V_INLINE void direct_tile(const int pixels, const int vectors, const ni_tile_job *job,
@@ -63,7 +57,7 @@ V_INLINE void direct_tile(const int pixels, const int vectors, const ni_tile_job
         }
     }
     float sums[TILE_PIXELS * TILE_VECTORS * V_WIDTH] __attribute__((aligned(64)));
-    const bool plain = as_it_stands(job, mask);
+    const bool plain = ni_tile_is_plain(job, mask);
     const int64_t stride = plain ? job->y_stride : width;
     float *to = plain ? y : sums;
     V_UNROLL
@@ -71,7 +65,7 @@ V_INLINE void direct_tile(const int pixels, const int vectors, const ni_tile_job
         V_UNROLL
     for (int j = 0; j < vectors; j++)
         v_store(to + p * stride + j * V_WIDTH, sum[p][j]);
-    if (!plain) finish(job, sums, pixels, vectors, y, mask);
+    if (!plain) NI_SIMD(finish_tile)(job, sums, pixels, vectors, y, mask);
 }
 
 V_INLINE void winograd_tile(const int pairs, const int vectors, const ni_tile_job *job,
@@ -129,7 +123,7 @@ V_INLINE void winograd_tile(const int pairs, const int vectors, const ni_tile_jo
         }
     }
     float sums[TILE_PIXELS * TILE_VECTORS * V_WIDTH] __attribute__((aligned(64)));
-    const bool plain = as_it_stands(job, mask) && outputs == 2 * pairs;
+    const bool plain = ni_tile_is_plain(job, mask) && outputs == 2 * pairs;
     const int64_t stride = plain ? job->y_stride : width;
     float *to = plain ? y : sums;
     V_UNROLL
@@ -139,7 +133,7 @@ V_INLINE void winograd_tile(const int pairs, const int vectors, const ni_tile_jo
         v_store(to + 2 * p * stride + j * V_WIDTH, even[p][j]);
         v_store(to + (2 * p + 1) * stride + j * V_WIDTH, odd[p][j]);
     }
-    if (!plain) finish(job, sums, outputs, vectors, y, mask);
+    if (!plain) NI_SIMD(finish_tile)(job, sums, outputs, vectors, y, mask);
 }
 
 #if defined(__AVX2__) && !defined(__AVX512F__)

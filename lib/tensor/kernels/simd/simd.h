@@ -94,6 +94,13 @@ extern const int8_t NI_SIMD(direct_pixels)[TILE_VECTORS];
 extern const int8_t NI_SIMD(winograd_pairs)[TILE_VECTORS];
 extern const ni_tile NI_SIMD(direct_tiles)[TILE_VECTORS][TILE_PIXELS];
 extern const ni_tile NI_SIMD(winograd_tiles)[TILE_VECTORS][TILE_PIXELS];
+/* Whether sums are stored as they are; else they go to a buffer [pixels][vectors * V_WIDTH], and
+ * from there by finish_tile. */
+static inline bool ni_tile_is_plain(const ni_tile_job *job, const float *mask) {
+    return !mask && !job->add && job->lanes == V_WIDTH;
+}
+void NI_SIMD(finish_tile)(const ni_tile_job *job, const float *sums, int64_t pixels,
+                          int64_t vectors, float *y, const float *mask);
 /* Vectors of the longest block when so many vectors of output channels and so many columns are cut
  * into tiles of at most pixels[vectors - 1] columns. */
 int64_t NI_SIMD(choose_vectors)(int64_t vectors, int64_t columns, const int8_t *pixels,
@@ -175,20 +182,24 @@ static inline int64_t ni_row_pitch(int64_t elements) {
 /* ---- convolutions -------------------------------------------------------------------------------
  */
 
-/* conv_dense.c: groups = 1 */
-size_t NI_SIMD(dense_packed_bytes)(const ni_conv *c, int what);
-void NI_SIMD(dense_pack)(const ni_conv *c, int what, const float *weights, float *packed);
-size_t NI_SIMD(dense_scratch_bytes)(const ni_conv *c, int what);
-void NI_SIMD(dense_forward)(const ni_conv *c, uint32_t flags, const ni_conv_fused *fused,
-                            const float *x, const float *packed, float *y, int64_t r0, int64_t r1,
-                            void *scratch);
-void NI_SIMD(dense_input_gradient)(const ni_conv *c, uint32_t flags, const ni_conv_fused *fused,
-                                   const float *dy, const float *packed, float *dx,
-                                   const float *mask, int64_t r0, int64_t r1, void *scratch);
 /* conv_weights.c: groups = 1 */
 size_t NI_SIMD(weights_scratch_bytes)(const ni_conv *c);
 void NI_SIMD(weights_gradient)(const ni_conv *c, uint32_t flags, const ni_conv_fused *fused,
                                const float *x, const float *dy, float *dw, int64_t n0, int64_t n1,
                                void *scratch);
+/* conv_depthwise.c: groups = ci = co */
+size_t NI_SIMD(depthwise_scratch_bytes)(const ni_conv *c);
+void NI_SIMD(depthwise_gradient)(const ni_conv *c, uint32_t flags, const ni_conv_fused *fused,
+                                 const float *x, const float *dy, float *dw, int64_t n0, int64_t n1,
+                                 void *scratch);
+
+/* ---- the other kernels
+ * --------------------------------------------------------------------------- */
+
+/* norm.c: joins mean and squared deviations of `rows` rows of [rows, c] to those of `before` rows.
+ */
+void NI_SIMD(add_moments)(const float *x, int64_t c, int64_t rows, int64_t before, float *mean,
+                          float *m2);
+void NI_SIMD(norm_kernels)(ni_kernels *table);
 
 #endif

@@ -1,0 +1,264 @@
+/* Batch norm's passes, and sums for each channel, over rows of [rows, c].
+ *
+ * Rows go in chunks that fit the nearest cache, channels in columns of a vector inside a chunk.
+ * Sums start afresh in each chunk and are then added, so that long sums lose little. */
+#include "simd.h"
+
+/* Makes the call for each column of channels k .. k + n - 1; n is a constant in all but the last.
+ */
+#define COLUMNS(c, call)                                                                           \
+    do {                                                                                           \
+        int64_t k = 0;                                                                             \
+        for (; k + V_WIDTH <= (c); k += V_WIDTH) {                                                 \
+            enum { n = V_WIDTH };                                                                  \
+            call;                                                                                  \
+        }                                                                                          \
+        if (k < (c)) {                                                                             \
+            const int64_t n = (c)-k;                                                               \
+            call;                                                                                  \
+        }                                                                                          \
+    } while (0)
+
+enum { CHUNK = 4096 }; /* elements */
+static int64_t chunk_rows(int64_t c) {
+    return most(CHUNK / c, 8);
+}
+
+/* ---- moments ------------------------------------------------------------------------------------
+ */
+
+/* Mean and squared deviations of a chunk, in two passes over what is now near, joined to those of
+ * `before` rows: Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing
+ * sample variances" (1979). */
+V_INLINE void moments_column(const float *x, int64_t c, int64_t rows, int64_t before, float *mean,
+                             float *m2, int64_t n) {
+    vector a = v_zero(), b = v_zero(), d = v_zero(), e = v_zero();
+    const float *end = x + rows * c, *p = x;
+    for (; p + 3 * c < end; p += 4 * c) {
+        a = a + v_load_part(p, n), b = b + v_load_part(p + c, n);
+        d = d + v_load_part(p + 2 * c, n), e = e + v_load_part(p + 3 * c, n);
+    }
+    for (; p < end; p += c)
+        a = a + v_load_part(p, n);
+    const vector here = ((a + b) + (d + e)) * v_set(1 / (float)rows);
+    a = b = d = e = v_zero();
+    for (p = x; p + 3 * c < end; p += 4 * c) {
+        const vector s = v_load_part(p, n) - here, t = v_load_part(p + c, n) - here;
+        const vector u = v_load_part(p + 2 * c, n) - here, v = v_load_part(p + 3 * c, n) - here;
+        a = v_fma(s, s, a), b = v_fma(t, t, b), d = v_fma(u, u, d), e = v_fma(v, v, e);
+    }
+    for (; p < end; p += c) {
+        const vector s = v_load_part(p, n) - here;
+        a = v_fma(s, s, a);
+    }
+    const vector squares = (a + b) + (d + e);
+    if (before == 0) {
+        v_store_part(mean, here, n);
+        v_store_part(m2, squares, n);
+        return;
+    }
+    const float part = (float)rows / (float)(before + rows);
+    const vector old = v_load_part(mean, n), apart = here - old;
+    v_store_part(mean, v_fma(apart, v_set(part), old), n);
+    v_store_part(
+        m2, v_fma(apart * apart, v_set(part * (float)before), v_load_part(m2, n)) + squares, n);
+}
+
+void NI_SIMD(add_moments)(const float *x, int64_t c, int64_t rows, int64_t before, float *mean,
+                          float *m2) {
+    const int64_t step = chunk_rows(c);
+    for (int64_t r = 0; r < rows; r += step) {
+        const int64_t count = least(rows - r, step);
+        const float *at = x + r * c;
+        COLUMNS(c, moments_column(at + k, c, count, before + r, mean + k, m2 + k, n));
+    }
+}
+
+static void bn_moments(const void *x, int64_t c, int64_t r0, int64_t r1, void *mean, void *m2) {
+    NI_SIMD(add_moments)((const float *)x + r0 * c, c, r1 - r0, 0, mean, m2);
+}
+
+/* ---- sums ---------------------------------------------------------------------------------------
+ */
+
+/* sum += x, or x * y */
+V_INLINE void sum_column(const float *x, const float *y, int64_t c, int64_t rows, float *sum,
+                         int64_t n) {
+    vector a = v_zero(), b = v_zero();
+    int64_t i = 0;
+    const int64_t end = rows * c;
+    if (y) {
+        for (; i + c < end; i += 2 * c) {
+            a = v_fma(v_load_part(x + i, n), v_load_part(y + i, n), a);
+            b = v_fma(v_load_part(x + i + c, n), v_load_part(y + i + c, n), b);
+        }
+        for (; i < end; i += c)
+            a = v_fma(v_load_part(x + i, n), v_load_part(y + i, n), a);
+    } else {
+        for (; i + c < end; i += 2 * c)
+            a = a + v_load_part(x + i, n), b = b + v_load_part(x + i + c, n);
+        for (; i < end; i += c)
+            a = a + v_load_part(x + i, n);
+    }
+    v_store_part(sum, v_load_part(sum, n) + (a + b), n);
+}
+
+static void channel_sum(const void *x_, const void *y_, int64_t c, int64_t r0, int64_t r1,
+                        void *sum_) {
+    float *sum = sum_;
+    const int64_t step = chunk_rows(c);
+    memset(sum, 0, (size_t)c * sizeof(float));
+    for (int64_t r = r0; r < r1; r += step) {
+        const int64_t rows = least(r1 - r, step);
+        const float *x = (const float *)x_ + r * c, *y = y_ ? (const float *)y_ + r * c : NULL;
+        COLUMNS(c, sum_column(x + k, y ? y + k : NULL, c, rows, sum + k, n));
+    }
+}
+
+/* sum_dy += dy (if wanted), sum_dy_x += dy * (x - mean) */
+V_INLINE void gradient_column(const float *x, const float *dy, const float *mean_, int64_t c,
+                              int64_t rows, float *sum_dy, float *sum_dy_x, int64_t n) {
+    const vector mean = v_load_part(mean_, n);
+    vector a = v_zero(), b = v_zero(), d = v_zero(), e = v_zero();
+    int64_t i = 0;
+    const int64_t end = rows * c;
+    for (; i + c < end; i += 2 * c) {
+        const vector g = v_load_part(dy + i, n), h = v_load_part(dy + i + c, n);
+        a = a + g, b = b + h;
+        d = v_fma(g, v_load_part(x + i, n) - mean, d);
+        e = v_fma(h, v_load_part(x + i + c, n) - mean, e);
+    }
+    for (; i < end; i += c) {
+        const vector g = v_load_part(dy + i, n);
+        a = a + g;
+        d = v_fma(g, v_load_part(x + i, n) - mean, d);
+    }
+    if (sum_dy) v_store_part(sum_dy, v_load_part(sum_dy, n) + (a + b), n);
+    v_store_part(sum_dy_x, v_load_part(sum_dy_x, n) + (d + e), n);
+}
+
+static void bn_gradient_sums_many(const void *const *x_, const void *dy_, const void *const *mean_,
+                                  uint32_t count, int64_t c, int64_t r0, int64_t r1, void *sum_dy_,
+                                  void *const *sum_dy_x_) {
+    const int64_t step = chunk_rows(c);
+    memset(sum_dy_, 0, (size_t)c * sizeof(float));
+    for (uint32_t i = 0; i < count; i++)
+        memset(sum_dy_x_[i], 0, (size_t)c * sizeof(float));
+    for (int64_t r = r0; r < r1; r += step) {
+        const int64_t rows = least(r1 - r, step);
+        const float *dy = (const float *)dy_ + r * c;
+        for (uint32_t i = 0; i < count; i++) {
+            const float *x = (const float *)x_[i] + r * c, *mean = mean_[i];
+            float *sum_dy = i == 0 ? sum_dy_ : NULL, *sum_dy_x = sum_dy_x_[i];
+            COLUMNS(c, gradient_column(x + k, dy + k, mean + k, c, rows, sum_dy ? sum_dy + k : NULL,
+                                       sum_dy_x + k, n));
+        }
+    }
+}
+
+static void bn_gradient_sums(const void *x, const void *dy, const void *mean, int64_t c, int64_t r0,
+                             int64_t r1, void *sum_dy, void *sum_dy_x) {
+    bn_gradient_sums_many(&x, dy, &mean, 1, c, r0, r1, sum_dy, &sum_dy_x);
+}
+
+/* ---- maps ---------------------------------------------------------------------------------------
+ */
+
+V_INLINE void scale_shift_column(const float *x, const float *scale_, const float *shift_, float *y,
+                                 int64_t c, int64_t rows, bool relu, int64_t n) {
+    const vector scale = v_load_part(scale_, n), shift = v_load_part(shift_, n);
+    const int64_t end = rows * c;
+    if (relu)
+        for (int64_t i = 0; i < end; i += c)
+            v_store_part(y + i, v_relu(v_fma(v_load_part(x + i, n), scale, shift)), n);
+    else
+        for (int64_t i = 0; i < end; i += c)
+            v_store_part(y + i, v_fma(v_load_part(x + i, n), scale, shift), n);
+}
+
+static void scale_shift(const void *x_, const void *scale_, const void *shift_, void *y_, int64_t c,
+                        int64_t r0, int64_t r1, bool relu) {
+    const float *scale = scale_, *shift = shift_;
+    const int64_t step = chunk_rows(c);
+    for (int64_t r = r0; r < r1; r += step) {
+        const int64_t rows = least(r1 - r, step);
+        const float *x = (const float *)x_ + r * c;
+        float *y = (float *)y_ + r * c;
+        COLUMNS(c, scale_shift_column(x + k, scale + k, shift + k, y + k, c, rows, relu, n));
+    }
+}
+
+/* Elements at, at + c, .. of a column: all terms are read before y is written. The number of terms
+ * is a constant where it is small. */
+V_INLINE void terms_column(const void *const *x, const void *const *scale, const void *const *shift,
+                           const uint32_t terms, float *y, int64_t c, int64_t at, int64_t rows,
+                           bool relu, int64_t k, int64_t n) {
+    enum { NEAR = 4 };
+    vector by[NEAR], sum = v_zero();
+    const float *in[NEAR];
+    for (uint32_t j = 0; j < terms; j++) {
+        if (j < NEAR) by[j] = v_set(1), in[j] = x[j];
+        if (!scale[j]) continue;
+        if (j < NEAR) by[j] = v_load_part((const float *)scale[j] + k, n);
+        sum = sum + v_load_part((const float *)shift[j] + k, n);
+    }
+    for (int64_t i = at + k; i < at + rows * c; i += c) {
+        vector v = sum;
+        V_UNROLL
+        for (uint32_t j = 0; j < NEAR; j++)
+            if (j < terms) v = v_fma(v_load_part(in[j] + i, n), by[j], v);
+        for (uint32_t j = NEAR; j < terms; j++)
+            v = v_fma(v_load_part((const float *)x[j] + i, n),
+                      scale[j] ? v_load_part((const float *)scale[j] + k, n) : v_set(1), v);
+        v_store_part(y + i, relu ? v_relu(v) : v, n);
+    }
+}
+
+static void scale_shift_sum(const void *const *x, const void *const *scale,
+                            const void *const *shift, uint32_t terms, void *y, int64_t c,
+                            int64_t r0, int64_t r1, bool relu) {
+    const int64_t step = most(chunk_rows(c) / 4, 8);
+    for (int64_t r = r0; r < r1; r += step) {
+        const int64_t rows = least(r1 - r, step), at = r * c;
+        if (terms == 1)
+            COLUMNS(c, terms_column(x, scale, shift, 1, y, c, at, rows, relu, k, n));
+        else if (terms == 2)
+            COLUMNS(c, terms_column(x, scale, shift, 2, y, c, at, rows, relu, k, n));
+        else if (terms == 3)
+            COLUMNS(c, terms_column(x, scale, shift, 3, y, c, at, rows, relu, k, n));
+        else
+            COLUMNS(c, terms_column(x, scale, shift, terms, y, c, at, rows, relu, k, n));
+    }
+}
+
+/* dx = dy * a + x * b + k */
+V_INLINE void gradient_map_column(const float *x, const float *dy, const float *a_, const float *b_,
+                                  const float *k_, float *dx, int64_t c, int64_t rows, int64_t n) {
+    const vector a = v_load_part(a_, n), b = v_load_part(b_, n), k = v_load_part(k_, n);
+    const int64_t end = rows * c;
+    for (int64_t i = 0; i < end; i += c)
+        v_store_part(dx + i, v_fma(v_load_part(dy + i, n), a, v_fma(v_load_part(x + i, n), b, k)),
+                     n);
+}
+
+static void bn_gradient(const void *x_, const void *dy_, const void *a_, const void *b_,
+                        const void *k_, void *dx_, int64_t c, int64_t r0, int64_t r1) {
+    const float *a = a_, *b = b_, *shift = k_;
+    const int64_t step = most(chunk_rows(c) / 2, 8);
+    for (int64_t r = r0; r < r1; r += step) {
+        const int64_t rows = least(r1 - r, step);
+        const float *x = (const float *)x_ + r * c, *dy = (const float *)dy_ + r * c;
+        float *dx = (float *)dx_ + r * c;
+        COLUMNS(c, gradient_map_column(x + k, dy + k, a + k, b + k, shift + k, dx + k, c, rows, n));
+    }
+}
+
+void NI_SIMD(norm_kernels)(ni_kernels *table) {
+    table->bn_moments = bn_moments;
+    table->scale_shift = scale_shift;
+    table->bn_gradient_sums = bn_gradient_sums;
+    table->bn_gradient = bn_gradient;
+    table->scale_shift_sum = scale_shift_sum;
+    table->bn_gradient_sums_many = bn_gradient_sums_many;
+    table->channel_sum = channel_sum;
+}
