@@ -3,7 +3,7 @@
  * at which it is needed. */
 #include "program.h"
 
-enum { AT_END = UINT32_MAX };
+#define AT_END UINT32_MAX /* a position after the last step */
 
 /* A slice of neighbouring elements is a view too. */
 static bool is_view(const ni_program *p, const ni_step *s) {

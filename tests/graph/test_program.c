@@ -259,8 +259,8 @@ static void test_running_statistics(void **state) {
     OK(ni_program_create(&program, g, &output, 1, NULL));
     values = calloc(ni_vars_size(vars), sizeof *values);
     ni_vars_initialise(vars, values, NI_F64, 1);
-    assert_true(ni_vars_find(vars, "bn.running_mean", &mean) &&
-                ni_vars_find(vars, "bn.running_var", &var));
+    assert_true(ni_vars_find(vars, "bn.running_mean", &mean));
+    assert_true(ni_vars_find(vars, "bn.running_var", &var));
     double *m = values + ni_vars_get(vars, mean)->offset,
            *v = values + ni_vars_get(vars, var)->offset;
     fill(in, NI_F64, N * C, 9);
