@@ -1,0 +1,50 @@
+/* A proposal as it is in memory. Shared by the files of this room alone. */
+#ifndef NI_PROPOSAL_H
+#define NI_PROPOSAL_H
+#include "trial.h"
+
+#define NI_NAME_BYTES 64 /* metric, curve, fidelity names, with their 0 */
+#define NI_FIDELITIES 16
+
+/* Is a text fit to be a name: 1 to 63 bytes, no control characters? */
+bool ni_name_ok(const char *name);
+
+typedef struct {
+    char name[NI_NAME_BYTES];
+    double value;
+} ni_fidelity;
+
+/* How a decision was given. */
+enum { NI_NOT_GIVEN = 0, NI_GIVEN_VALUE = 1, NI_GIVEN_PATHS = 2 };
+
+typedef struct {
+    uint32_t given;  /* NI_NOT_GIVEN, ... */
+    uint32_t offset; /* of its paths, once finished; while it is built: in `listed` */
+    uint32_t n_paths;
+    nas_value value;
+} ni_slot;
+
+struct nas_proposal {
+    nas_context *context;
+    const nas_space *space;
+    uint64_t seed, turn, trial, seen;
+    uint64_t batch, from, parent, lookahead_batch;
+    uint32_t wants, n_decisions, n_fidelities;
+    int32_t split, how, weights, ends_trial;
+    double displacement;
+    nas_arch *arch;  /* NULL while nothing gave one, and for a relaxed proposal */
+    ni_slot *slots;  /* one for each decision; NULL while propose_arch alone was used */
+    nas_path *paths; /* all of them, decision by decision, once finished */
+    uint32_t n_paths;
+    NI_ARRAY(nas_path) listed; /* as nas_propose_paths gave them */
+    NI_ARRAY(ni_fidelity) fidelities;
+    char *evaluator, *note; /* NULL: "" */
+    unsigned char *token;
+    size_t n_token;
+};
+/* The same object, while a controller writes it. */
+struct nas_proposal_builder {
+    nas_proposal proposal;
+};
+
+#endif
