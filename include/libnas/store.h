@@ -1,7 +1,10 @@
 /* store.h: what a search leaves behind. SQLite (write-ahead log), or memory.
  *
- * A finished trial is in the file before the next ask. One process writes a store at a time; any
- * number may read. A store of a later version is refused, one of an earlier version is brought up. */
+ * A finished trial is in the file before the next ask. One process writes a store at a time
+ * (NAS_E_BUSY for a second; the lock is a file beside it, PATH-lock, and goes with the process); any
+ * number may read, and each sees the store as it was when it was opened. A store of a later version
+ * is refused (NAS_E_VERSION), one of an earlier version is brought up. A store lives on a local disk:
+ * SQLite's write-ahead log needs memory that processes share. */
 #ifndef LIBNAS_STORE_H
 #define LIBNAS_STORE_H
 #include "base.h"
@@ -30,7 +33,8 @@ NAS_API nas_status nas_store_fact(nas_store *store, const char *key, const char 
 /* Facts of the caller's own, kept beside ("report.title"). */
 NAS_API nas_status nas_store_set_fact(nas_store *store, const char *key, const char *value);
 
-/* One trial as the store keeps it. Texts are borrowed until the next call on the same handle. */
+/* One trial as the store keeps it: set struct_size before the call. Texts are borrowed, and stay as
+ * long as the store. */
 typedef struct {
     uint32_t struct_size, flags;
     uint64_t number;         /* from 0 */
@@ -41,11 +45,13 @@ typedef struct {
     uint64_t arch_hash, network_hash;
     uint64_t parent, from;   /* trials, or NAS_TRIAL_NONE */
     uint64_t generation;     /* 0 without parent, else 1 + the parent's */
-    double score;            /* larger is better; -INFINITY: infeasible */
+    double score;            /* larger is better; -INFINITY: infeasible; NAN: it has none (a proxy's) */
     double seconds;          /* spent; not part of what must be equal between equal runs */
     uint64_t turns;
 } nas_trial;
 
+/* How many trials there are: 0 .. *out-1 can all be read. A trial that finished before an earlier one
+ * did (several workers) counts from when that one has finished too. */
 NAS_API nas_status nas_store_trials(nas_store *store, uint64_t *out);
 NAS_API nas_status nas_store_trial(nas_store *store, uint64_t number, nas_trial *out);
 /* Metric of a trial; NAS_E_NOT_FOUND. index form: NULL name past the last. */

@@ -1,0 +1,667 @@
+/* The store's handle: what is in memory, transactions over it, and the file behind it. */
+#include "parts.h"
+#include "ni_config.h"
+#include <math.h>
+
+typedef struct {
+    char *key, *value;
+} ni_fact;
+typedef struct {
+    int32_t kind;
+    char *name;     /* of a state or blob */
+    uint64_t trial; /* of what is kept */
+    ni_bytes bytes;
+} ni_staged_bytes;
+
+typedef NI_ARRAY(ni_named_bytes) ni_shelf;
+
+struct nas_store {
+    nas_context *context;
+    ni_mutex *mutex;
+    ni_file *file; /* NULL: in memory */
+    bool read_only, in_transaction;
+    NI_ARRAY(ni_row *) rows; /* by number; NULL where none is recorded */
+    uint64_t whole;          /* rows 0 .. whole-1 are all there */
+    NI_ARRAY(ni_fact) facts;
+    /* Without a file: */
+    ni_shelf states, blobs;
+    NI_ARRAY(ni_bytes) kept; /* by trial */
+    /* Of the transaction that is open: */
+    NI_ARRAY(ni_row *) staged_rows;
+    NI_ARRAY(ni_fact) staged_facts;
+    NI_ARRAY(ni_staged_bytes) staged_bytes;
+    void *lent; /* what nas_store_get_blob gave last */
+};
+
+/* ---- life
+ * --------------------------------------------------------------------------------------------- */
+
+void nas_store_options_init(nas_store_options *options) {
+    *options = (nas_store_options)NAS_STORE_OPTIONS_INIT;
+}
+
+static nas_status check_options(nas_context *context, const nas_store_options *o) {
+    if (o->flags != 0)
+        return ni_fail(context, NAS_E_INVALID, "flags of the store is %u, must be 0", o->flags);
+    if ((o->read_only != 0 && o->read_only != 1) || (o->create != 0 && o->create != 1))
+        return ni_fail(context, NAS_E_INVALID, "read_only and create must be 0 or 1, are %d and %d",
+                       o->read_only, o->create);
+    if (o->durable != NAS_DURABLE_PROCESS && o->durable != NAS_DURABLE_POWER)
+        return ni_fail(context, NAS_E_INVALID, "durable is %d, must be one of NAS_DURABLE_*",
+                       o->durable);
+    return NAS_OK;
+}
+
+nas_status nas_store_open(nas_store **out, nas_context *context, const char *path,
+                          const nas_store_options *given) {
+    nas_store_options options = NAS_STORE_OPTIONS_INIT;
+    nas_status status;
+    NI_TRY(ni_enter(context));
+    NI_TRY(
+        ni_options(context, &options, sizeof options, sizeof options, given, "nas_store_options"));
+    NI_TRY(check_options(context, &options));
+    if (path != NULL && path[0] == 0)
+        return ni_fail(context, NAS_E_INVALID,
+                       "the store's path is empty; NULL is a store in memory");
+    nas_store *store = ni_calloc(context, 1, sizeof *store);
+    if (store == NULL) return NAS_E_MEMORY;
+    store->context = context;
+    ni_context_hold(context);
+    NI_GOTO(failed, ni_mutex_create(&store->mutex, context));
+    if (path != NULL) {
+        store->read_only = options.read_only != 0;
+        NI_GOTO(failed, ni_file_open(&store->file, context, path, &options));
+        NI_GOTO(failed, ni_file_load(store->file, store));
+    }
+    *out = store;
+    return NAS_OK;
+failed:
+    nas_store_free(store);
+    return status;
+}
+
+static void drop_shelf(nas_context *context, ni_shelf *shelf) {
+    for (size_t i = 0; i < shelf->n; i++) {
+        ni_free(context, shelf->items[i].name);
+        ni_free(context, shelf->items[i].bytes.bytes);
+    }
+    NI_ARRAY_FREE(context, shelf);
+}
+
+static void drop_staged(nas_store *store) {
+    for (size_t i = 0; i < store->staged_rows.n; i++)
+        ni_free(store->context, store->staged_rows.items[i]);
+    for (size_t i = 0; i < store->staged_facts.n; i++) {
+        ni_free(store->context, store->staged_facts.items[i].key);
+        ni_free(store->context, store->staged_facts.items[i].value);
+    }
+    for (size_t i = 0; i < store->staged_bytes.n; i++) {
+        ni_free(store->context, store->staged_bytes.items[i].name);
+        ni_free(store->context, store->staged_bytes.items[i].bytes.bytes);
+    }
+    store->staged_rows.n = store->staged_facts.n = store->staged_bytes.n = 0;
+}
+
+void nas_store_free(nas_store *store) {
+    if (store == NULL) return;
+    nas_context *context = store->context;
+    drop_staged(store);
+    NI_ARRAY_FREE(context, &store->staged_rows);
+    NI_ARRAY_FREE(context, &store->staged_facts);
+    NI_ARRAY_FREE(context, &store->staged_bytes);
+    ni_file_close(store->file);
+    for (size_t i = 0; i < store->rows.n; i++)
+        ni_free(context, store->rows.items[i]);
+    NI_ARRAY_FREE(context, &store->rows);
+    for (size_t i = 0; i < store->facts.n; i++) {
+        ni_free(context, store->facts.items[i].key);
+        ni_free(context, store->facts.items[i].value);
+    }
+    NI_ARRAY_FREE(context, &store->facts);
+    drop_shelf(context, &store->states);
+    drop_shelf(context, &store->blobs);
+    for (size_t i = 0; i < store->kept.n; i++)
+        ni_free(context, store->kept.items[i].bytes);
+    NI_ARRAY_FREE(context, &store->kept);
+    ni_free(context, store->lent);
+    ni_mutex_free(store->mutex);
+    ni_free(context, store);
+    ni_context_release(context);
+}
+
+nas_context *ni_store_context(const nas_store *store) {
+    return store->context;
+}
+bool ni_store_in_file(const nas_store *store) {
+    return store->file != NULL;
+}
+bool ni_store_read_only(const nas_store *store) {
+    return store->read_only;
+}
+
+/* ---- loading
+ * ------------------------------------------------------------------------------------------ */
+
+/* Room for row `number` in the array; rows up to it are NULL. */
+static nas_status make_room(nas_store *store, uint64_t number) {
+    if (number >= store->rows.n + NI_STORE_GAP)
+        return ni_fail(store->context, NAS_E_CORRUPT,
+                       "trial %llu is recorded where trial %zu would be next",
+                       (unsigned long long)number, store->rows.n);
+    NI_TRY(ni_array_grow(store->context, (void **)(void *)&store->rows.items, &store->rows.capacity,
+                         (size_t)number + 1, sizeof *store->rows.items));
+    while (store->rows.n <= number)
+        store->rows.items[store->rows.n++] = NULL;
+    return NAS_OK;
+}
+
+static void publish_row(nas_store *store, ni_row *row) {
+    ni_free(store->context, store->rows.items[row->row.number]);
+    store->rows.items[row->row.number] = row;
+    while (store->whole < store->rows.n && store->rows.items[store->whole])
+        store->whole++;
+}
+
+nas_status ni_store_load_row(nas_store *store, ni_row *row) {
+    nas_status status = make_room(store, row->row.number);
+    if (status < 0) {
+        ni_free(store->context, row);
+        return status;
+    }
+    publish_row(store, row);
+    return NAS_OK;
+}
+
+nas_status ni_store_load_fact(nas_store *store, const char *key, const char *value) {
+    ni_fact fact = {ni_strdup(store->context, key), ni_strdup(store->context, value)};
+    if (fact.key && fact.value && NI_PUSH(store->context, &store->facts, fact) >= 0) return NAS_OK;
+    ni_free(store->context, fact.key);
+    ni_free(store->context, fact.value);
+    return NAS_E_MEMORY;
+}
+
+/* ---- transactions
+ * -------------------------------------------------------------------------------------- */
+
+nas_status ni_store_begin(nas_store *store) {
+    if (store->read_only)
+        return ni_fail(store->context, NAS_E_STATE, "the store was opened to be read only");
+    ni_mutex_lock(store->mutex);
+    nas_status status = store->file ? ni_file_begin(store->file) : NAS_OK;
+    if (status < 0) {
+        ni_mutex_unlock(store->mutex);
+        return status;
+    }
+    store->in_transaction = true;
+    return NAS_OK;
+}
+
+void ni_store_rollback(nas_store *store) {
+    if (store->file) ni_file_rollback(store->file);
+    drop_staged(store);
+    store->in_transaction = false;
+    ni_mutex_unlock(store->mutex);
+}
+
+static void publish_fact(nas_store *store, ni_fact fact) {
+    for (size_t i = 0; i < store->facts.n; i++)
+        if (!strcmp(store->facts.items[i].key, fact.key)) {
+            ni_free(store->context, store->facts.items[i].value);
+            store->facts.items[i].value = fact.value;
+            ni_free(store->context, fact.key);
+            return;
+        }
+    store->facts.items[store->facts.n++] = fact; /* room was made when it was staged */
+}
+
+static void publish_bytes(nas_store *store, ni_staged_bytes *staged) {
+    if (staged->kind == NI_KIND_KEPT) {
+        ni_free(store->context, store->kept.items[staged->trial].bytes);
+        store->kept.items[staged->trial] = staged->bytes;
+        return;
+    }
+    ni_shelf *shelf = staged->kind == NI_KIND_STATE ? &store->states : &store->blobs;
+    size_t i = 0;
+    while (i < shelf->n && strcmp(shelf->items[i].name, staged->name))
+        i++;
+    if (i == shelf->n)
+        shelf->items[shelf->n++] = (ni_named_bytes){staged->name, {NULL, 0}};
+    else
+        ni_free(store->context, staged->name);
+    ni_free(store->context, shelf->items[i].bytes.bytes);
+    shelf->items[i].bytes = staged->bytes;
+}
+
+nas_status ni_store_commit(nas_store *store) {
+    nas_status status = store->file ? ni_file_commit(store->file) : NAS_OK;
+    if (status < 0) {
+        ni_store_rollback(store);
+        return status;
+    }
+    for (size_t i = 0; i < store->staged_rows.n; i++)
+        publish_row(store, store->staged_rows.items[i]);
+    for (size_t i = 0; i < store->staged_facts.n; i++)
+        publish_fact(store, store->staged_facts.items[i]);
+    for (size_t i = 0; i < store->staged_bytes.n; i++)
+        publish_bytes(store, &store->staged_bytes.items[i]);
+    store->staged_rows.n = store->staged_facts.n = store->staged_bytes.n = 0;
+    store->in_transaction = false;
+    ni_mutex_unlock(store->mutex);
+    return NAS_OK;
+}
+
+nas_status ni_store_put_trial(nas_store *store, const ni_trial_row *row, const nas_result *result) {
+    ni_row *made;
+    NI_TRY(make_room(store, row->number));
+    NI_TRY(ni_row_make(&made, store->context, row, result));
+    nas_status status = store->file ? ni_file_put_trial(store->file, made) : NAS_OK;
+    if (status >= 0) status = NI_PUSH(store->context, &store->staged_rows, made);
+    if (status < 0) ni_free(store->context, made);
+    return status;
+}
+
+nas_status ni_store_put_fact(nas_store *store, const char *key, const char *value) {
+    ni_fact fact = {NULL, NULL};
+    nas_status status = NAS_E_MEMORY;
+    NI_TRY(ni_array_grow(store->context, (void **)(void *)&store->facts.items,
+                         &store->facts.capacity, store->facts.n + store->staged_facts.n + 1,
+                         sizeof *store->facts.items));
+    fact.key = ni_strdup(store->context, key);
+    fact.value = ni_strdup(store->context, value);
+    if (fact.key && fact.value) {
+        status = store->file ? ni_file_put_fact(store->file, key, value) : NAS_OK;
+        if (status >= 0) status = NI_PUSH(store->context, &store->staged_facts, fact);
+    }
+    if (status < 0) {
+        ni_free(store->context, fact.key);
+        ni_free(store->context, fact.value);
+    }
+    return status;
+}
+
+/* Without a file: makes room where the bytes will go, and stages them. */
+static nas_status stage_bytes(nas_store *store, ni_staged_bytes staged, const void *bytes,
+                              size_t n) {
+    nas_context *context = store->context;
+    nas_status status = NAS_OK;
+    if (bytes != NULL) {
+        staged.bytes.bytes = ni_memdup(context, n ? bytes : "", n ? n : 1);
+        staged.bytes.n = n;
+        if (staged.bytes.bytes == NULL) return NAS_E_MEMORY;
+    }
+    if (staged.kind == NI_KIND_KEPT) {
+        NI_GOTO(failed,
+                ni_array_grow(context, (void **)(void *)&store->kept.items, &store->kept.capacity,
+                              (size_t)staged.trial + 1, sizeof *store->kept.items));
+        while (store->kept.n <= staged.trial)
+            store->kept.items[store->kept.n++] = (ni_bytes){NULL, 0};
+    } else {
+        ni_shelf *shelf = staged.kind == NI_KIND_STATE ? &store->states : &store->blobs;
+        NI_GOTO(failed, ni_array_grow(context, (void **)(void *)&shelf->items, &shelf->capacity,
+                                      shelf->n + store->staged_bytes.n + 1, sizeof *shelf->items));
+    }
+    NI_GOTO(failed, NI_PUSH(context, &store->staged_bytes, staged));
+    return NAS_OK;
+failed:
+    ni_free(context, staged.bytes.bytes);
+    return status;
+}
+
+static nas_status put_named(nas_store *store, int32_t kind, const char *name, const void *bytes,
+                            size_t n) {
+    ni_staged_bytes staged = {.kind = kind};
+    if (store->file) return ni_file_put_bytes(store->file, kind, name, bytes, n);
+    staged.name = ni_strdup(store->context, name);
+    if (staged.name == NULL) return NAS_E_MEMORY;
+    nas_status status = stage_bytes(store, staged, bytes, n);
+    if (status < 0) ni_free(store->context, staged.name);
+    return status;
+}
+
+nas_status ni_store_put_state(nas_store *store, const char *name, const void *bytes, size_t n) {
+    return put_named(store, NI_KIND_STATE, name, bytes, n);
+}
+
+#define KEPT_NAME 24
+static const char *kept_name(char *buffer, uint64_t trial) {
+    char digits[KEPT_NAME];
+    size_t n = 0, at = 0;
+    do
+        digits[n++] = (char)('0' + trial % 10);
+    while (trial /= 10);
+    while (n)
+        buffer[at++] = digits[--n];
+    buffer[at] = 0;
+    return buffer;
+}
+
+nas_status ni_store_put_kept(nas_store *store, uint64_t trial, const void *bytes, size_t n) {
+    ni_staged_bytes staged = {.kind = NI_KIND_KEPT, .trial = trial};
+    char name[KEPT_NAME];
+    if (store->file)
+        return ni_file_put_bytes(store->file, NI_KIND_KEPT, kept_name(name, trial), bytes, n);
+    if (bytes == NULL && trial >= store->kept.n) return NAS_OK;
+    return stage_bytes(store, staged, bytes, n);
+}
+
+/* ---- bytes back
+ * ---------------------------------------------------------------------------------------- */
+
+static nas_status copy_bytes(nas_store *store, const ni_bytes *from, void **out, size_t *n) {
+    *out = NULL;
+    *n = 0;
+    if (from == NULL || from->bytes == NULL) return NAS_OK;
+    *out = ni_memdup(store->context, from->bytes, from->n ? from->n : 1);
+    *n = from->n;
+    return *out ? NAS_OK : NAS_E_MEMORY;
+}
+
+static nas_status get_named(nas_store *store, int32_t kind, const char *name, void **out,
+                            size_t *n) {
+    if (store->file) return ni_file_get_bytes(store->file, kind, name, out, n);
+    const ni_shelf *shelf = kind == NI_KIND_STATE ? &store->states : &store->blobs;
+    const ni_bytes *found = NULL;
+    for (size_t i = 0; i < shelf->n; i++)
+        if (!strcmp(shelf->items[i].name, name)) found = &shelf->items[i].bytes;
+    return copy_bytes(store, found, out, n);
+}
+
+nas_status ni_store_get_state(nas_store *store, const char *name, void **out, size_t *n) {
+    ni_mutex_lock(store->mutex);
+    nas_status status = get_named(store, NI_KIND_STATE, name, out, n);
+    ni_mutex_unlock(store->mutex);
+    return status;
+}
+
+nas_status ni_store_get_kept(nas_store *store, uint64_t trial, void **out, size_t *n) {
+    char name[KEPT_NAME];
+    nas_status status;
+    ni_mutex_lock(store->mutex);
+    if (store->file)
+        status = ni_file_get_bytes(store->file, NI_KIND_KEPT, kept_name(name, trial), out, n);
+    else
+        status =
+            copy_bytes(store, trial < store->kept.n ? &store->kept.items[trial] : NULL, out, n);
+    ni_mutex_unlock(store->mutex);
+    return status;
+}
+
+/* ---- the public calls
+ * ------------------------------------------------------------------------------------- */
+
+nas_status nas_store_fact(nas_store *store, const char *key, const char **out) {
+    NI_TRY(ni_enter(store->context));
+    if (key == NULL) return ni_fail(store->context, NAS_E_INVALID, "the fact's key is NULL");
+    ni_mutex_lock(store->mutex);
+    const char *value = NULL;
+    for (size_t i = 0; i < store->facts.n; i++)
+        if (!strcmp(store->facts.items[i].key, key)) value = store->facts.items[i].value;
+    ni_mutex_unlock(store->mutex);
+    if (value == NULL)
+        return ni_fail(store->context, NAS_E_NOT_FOUND, "the store has no fact \"%s\"", key);
+    *out = value;
+    return NAS_OK;
+}
+
+nas_status nas_store_set_fact(nas_store *store, const char *key, const char *value) {
+    NI_TRY(ni_enter(store->context));
+    if (key == NULL || key[0] == 0 || value == NULL)
+        return ni_fail(store->context, NAS_E_INVALID, "a fact needs a key and a value");
+    NI_TRY(ni_store_begin(store));
+    nas_status status = ni_store_put_fact(store, key, value);
+    if (status < 0) {
+        ni_store_rollback(store);
+        return status;
+    }
+    return ni_store_commit(store);
+}
+
+nas_status nas_store_trials(nas_store *store, uint64_t *out) {
+    NI_TRY(ni_enter(store->context));
+    ni_mutex_lock(store->mutex);
+    *out = store->whole;
+    ni_mutex_unlock(store->mutex);
+    return NAS_OK;
+}
+
+static const ni_row *find_row(nas_store *store, uint64_t number) {
+    ni_mutex_lock(store->mutex);
+    const ni_row *row = number < store->rows.n ? store->rows.items[number] : NULL;
+    ni_mutex_unlock(store->mutex);
+    return row;
+}
+
+static nas_status need_row(nas_store *store, uint64_t number, const ni_row **out) {
+    NI_TRY(ni_enter(store->context));
+    *out = find_row(store, number);
+    if (*out) return NAS_OK;
+    return ni_fail(store->context, NAS_E_NOT_FOUND, "the store has no trial %llu; it has %llu",
+                   (unsigned long long)number, (unsigned long long)store->whole);
+}
+
+const ni_trial_row *ni_store_row(nas_store *store, uint64_t trial) {
+    const ni_row *row = find_row(store, trial);
+    return row ? &row->row : NULL;
+}
+
+uint64_t ni_store_rows(nas_store *store) {
+    ni_mutex_lock(store->mutex);
+    uint64_t n = store->rows.n;
+    ni_mutex_unlock(store->mutex);
+    return n;
+}
+
+nas_status nas_store_trial(nas_store *store, uint64_t number, nas_trial *out) {
+    const ni_row *found;
+    NI_TRY(need_row(store, number, &found));
+    const ni_trial_row *row = &found->row;
+    nas_trial trial = {.struct_size = out->struct_size,
+                       .number = row->number,
+                       .state = row->state,
+                       .reason = row->reason,
+                       .arch = row->arch,
+                       .sentence = row->sentence,
+                       .note = row->note,
+                       .evaluator = row->evaluator,
+                       .arch_hash = row->arch_hash,
+                       .network_hash = row->network_hash,
+                       .parent = row->parent,
+                       .from = row->from,
+                       .generation = row->generation,
+                       .score = row->score,
+                       .seconds = row->seconds,
+                       .turns = row->turns};
+    if (out->struct_size < sizeof trial)
+        return ni_fail(store->context, NAS_E_INVALID,
+                       "struct_size of the nas_trial is %u, must be set to its size, %zu",
+                       out->struct_size, sizeof trial);
+    memcpy(out, &trial, sizeof trial);
+    return NAS_OK;
+}
+
+nas_status nas_store_metric(nas_store *store, uint64_t trial, const char *metric, double *out) {
+    const ni_row *row;
+    NI_TRY(need_row(store, trial, &row));
+    for (uint32_t i = 0; metric && i < row->n_metrics; i++)
+        if (!strcmp(row->metrics[i].name, metric)) {
+            *out = row->metrics[i].value;
+            return NAS_OK;
+        }
+    return ni_fail(store->context, NAS_E_NOT_FOUND, "trial %llu has no metric \"%s\"",
+                   (unsigned long long)trial, metric ? metric : "");
+}
+
+nas_status nas_store_metric_at(nas_store *store, uint64_t trial, uint32_t index, const char **name,
+                               double *value) {
+    const ni_row *row;
+    NI_TRY(need_row(store, trial, &row));
+    *name = index < row->n_metrics ? row->metrics[index].name : NULL;
+    if (*name && value) *value = row->metrics[index].value;
+    return NAS_OK;
+}
+
+nas_status nas_store_curve(nas_store *store, uint64_t trial, const char *curve, double *x,
+                           double *y, size_t capacity, size_t *n) {
+    const ni_row *row;
+    NI_TRY(need_row(store, trial, &row));
+    for (uint32_t i = 0; curve && i < row->n_curves; i++) {
+        const ni_row_curve *at = &row->curves[i];
+        if (strcmp(at->name, curve)) continue;
+        for (size_t p = 0; p < at->n && p < capacity; p++) {
+            if (x) x[p] = at->xy[2 * p];
+            if (y) y[p] = at->xy[2 * p + 1];
+        }
+        *n = at->n;
+        return NAS_OK;
+    }
+    return ni_fail(store->context, NAS_E_NOT_FOUND, "trial %llu has no curve \"%s\"",
+                   (unsigned long long)trial, curve ? curve : "");
+}
+
+nas_status nas_store_put_blob(nas_store *store, const char *name, const void *bytes, size_t n) {
+    NI_TRY(ni_enter(store->context));
+    if (name == NULL || name[0] == 0 || (bytes == NULL && n > 0))
+        return ni_fail(store->context, NAS_E_INVALID, "a blob needs a name and bytes");
+    NI_TRY(ni_store_begin(store));
+    nas_status status = put_named(store, NI_KIND_BLOB, name, bytes ? bytes : "", n);
+    if (status < 0) {
+        ni_store_rollback(store);
+        return status;
+    }
+    return ni_store_commit(store);
+}
+
+nas_status nas_store_get_blob(nas_store *store, const char *name, const void **out, size_t *n) {
+    void *bytes;
+    size_t count;
+    NI_TRY(ni_enter(store->context));
+    if (name == NULL) return ni_fail(store->context, NAS_E_INVALID, "the blob's name is NULL");
+    ni_mutex_lock(store->mutex);
+    nas_status status = get_named(store, NI_KIND_BLOB, name, &bytes, &count);
+    if (status >= 0 && bytes) {
+        ni_free(store->context, store->lent);
+        *out = store->lent = bytes;
+        *n = count;
+    }
+    ni_mutex_unlock(store->mutex);
+    if (status >= 0 && bytes == NULL)
+        return ni_fail(store->context, NAS_E_NOT_FOUND, "the store has no blob \"%s\"", name);
+    return status;
+}
+
+nas_status ni_store_result(nas_store *store, uint64_t trial, nas_result_builder *to) {
+    const ni_row *row;
+    NI_TRY(need_row(store, trial, &row));
+    ni_result_clear(to);
+    for (uint32_t i = 0; i < row->n_metrics; i++)
+        NI_TRY(nas_result_set(to, row->metrics[i].name, row->metrics[i].value));
+    for (uint32_t i = 0; i < row->n_curves; i++)
+        for (size_t p = 0; p < row->curves[i].n; p++)
+            NI_TRY(nas_result_add_point(to, row->curves[i].name, row->curves[i].xy[2 * p],
+                                        row->curves[i].xy[2 * p + 1]));
+    if (row->n_gradient) NI_TRY(nas_result_set_gradient(to, row->gradient, row->n_gradient));
+    if (row->row.state == NAS_STATE_INFEASIBLE)
+        return nas_result_set_infeasible(to, row->row.reason, row->row.sentence);
+    return nas_result_set_state(to, row->row.state);
+}
+
+/* ---- the canonical text
+ * -------------------------------------------------------------------------------------- */
+
+static const char *const state_names[] = {"complete", "stopped", "infeasible", "cached"};
+static const char *const reason_names[] = {"none",     "diverged",   "memory",   "time",
+                                           "callback", "constraint", "vanished", "other"};
+
+static void dump_number(ni_text *line, const char *name, uint64_t trial) {
+    ni_text_add(line, name);
+    if (trial == NAS_TRIAL_NONE)
+        ni_text_add_char(line, '-');
+    else
+        ni_text_u64(line, trial);
+}
+
+static void dump_text(ni_text *line, const char *name, const char *text) {
+    ni_text_add(line, name);
+    ni_text_json(line, text);
+}
+
+static void dump_row(ni_text *line, const ni_row *row) {
+    const ni_trial_row *r = &row->row;
+    const char *between = "";
+    ni_text_f(line, "trial %llu: state=%s reason=%s score=", (unsigned long long)r->number,
+              state_names[r->state], reason_names[r->reason]);
+    ni_text_f64(line, r->score);
+    dump_text(line, " arch=", r->arch);
+    ni_text_f(line, " arch_hash=%016llx network_hash=%016llx", (unsigned long long)r->arch_hash,
+              (unsigned long long)r->network_hash);
+    dump_text(line, " evaluator=", r->evaluator);
+    dump_number(line, " parent=", r->parent);
+    dump_number(line, " from=", r->from);
+    ni_text_f(line, " generation=%llu turns=%llu epochs=", (unsigned long long)r->generation,
+              (unsigned long long)r->turns);
+    ni_text_f64(line, r->epochs);
+    dump_text(line, " note=", r->note);
+    dump_text(line, " sentence=", r->sentence);
+    ni_text_add(line, " metrics={");
+    for (uint32_t i = 0; i < row->n_metrics; i++) {
+        if (ni_metric_is_time(row->metrics[i].name)) continue;
+        ni_text_add(line, between);
+        ni_text_json(line, row->metrics[i].name);
+        ni_text_add_char(line, ':');
+        ni_text_f64(line, row->metrics[i].value);
+        between = ",";
+    }
+    ni_text_add(line, "} curves={");
+    between = "";
+    for (uint32_t i = 0; i < row->n_curves; i++) {
+        if (ni_metric_is_time(row->curves[i].name)) continue;
+        ni_text_add(line, between);
+        ni_text_json(line, row->curves[i].name);
+        ni_text_add(line, ":[");
+        for (size_t p = 0; p < row->curves[i].n; p++) {
+            ni_text_add(line, p ? ",[" : "[");
+            ni_text_f64(line, row->curves[i].xy[2 * p]);
+            ni_text_add_char(line, ',');
+            ni_text_f64(line, row->curves[i].xy[2 * p + 1]);
+            ni_text_add_char(line, ']');
+        }
+        ni_text_add_char(line, ']');
+        between = ",";
+    }
+    ni_text_add(line, "}\n");
+}
+
+nas_status nas_store_dump(nas_store *store, nas_sink *to) {
+    static const char *const equal[] = {
+        "space_name", "space_hash", "space",      "controller",     "evaluators", "objectives",
+        "data",       "settings",   "seed",       "window",         "order",      "reuse",
+        "target",     "max_trials", "max_epochs", "max_evaluations"};
+    NI_TRY(ni_enter(store->context));
+    ni_text line;
+    nas_status status = NAS_OK;
+    ni_text_init(&line, store->context);
+    ni_mutex_lock(store->mutex);
+    ni_text_add(&line, "libnas store, canonical, 1\n");
+    for (size_t k = 0; k < NI_COUNT(equal); k++)
+        for (size_t i = 0; i < store->facts.n; i++)
+            if (!strcmp(store->facts.items[i].key, equal[k])) {
+                ni_text_f(&line, "%s: ", equal[k]);
+                ni_text_json(&line, store->facts.items[i].value);
+                ni_text_add_char(&line, '\n');
+            }
+    for (uint64_t t = 0; t < store->whole; t++) {
+        dump_row(&line, store->rows.items[t]);
+        NI_GOTO(end, line.status);
+        NI_GOTO(end, nas_sink_write(to, ni_text_get(&line), line.n));
+        ni_text_clear(&line);
+    }
+    for (size_t i = 0; i < store->facts.n; i++)
+        if (!strcmp(store->facts.items[i].key, "ended"))
+            ni_text_f(&line, "ended: %s\n", store->facts.items[i].value);
+    NI_GOTO(end, line.status);
+    status = line.n ? nas_sink_write(to, ni_text_get(&line), line.n) : NAS_OK;
+end:
+    ni_mutex_unlock(store->mutex);
+    ni_text_free(&line);
+    return status;
+}

@@ -1,0 +1,51 @@
+/* lib/store: what a search leaves behind. All of it is in memory while the store is open, so that
+ * reading is the same with and without a file; a file (SQLite) is written beside it, transaction by
+ * transaction, and read once when it is opened. Bytes that may be large (checkpoints, blobs, what
+ * trials keep) stay in the file. */
+#ifndef NI_STORE_H
+#define NI_STORE_H
+#include "../trial/trial.h"
+#include "libnas/store.h"
+
+/* A trial as a search records it. Texts are copied; NULL is "". */
+typedef struct {
+    uint64_t number, first_turn, turns;
+    uint64_t seen;    /* results told before its first turn was asked */
+    uint64_t arrival; /* trials told before it, where results are told as they arrive */
+    uint64_t arch_hash, network_hash, reuse_key;
+    uint64_t parent, from, generation;
+    int32_t state, reason;
+    int32_t evaluated; /* 0: nobody was asked to evaluate it (cached, forgotten) */
+    double score, seconds, epochs;
+    const char *arch, *sentence, *note, *evaluator;
+} ni_trial_row;
+
+/* What is put between begin and commit is there as a whole or not at all; before commit readers do
+ * not see it. After a failed commit, or rollback, the store is as it was. begin locks the store,
+ * commit and rollback unlock it: other threads wait meanwhile. */
+nas_status ni_store_begin(nas_store *store);
+nas_status ni_store_commit(nas_store *store);
+void ni_store_rollback(nas_store *store);
+nas_status ni_store_put_trial(nas_store *store, const ni_trial_row *row, const nas_result *result);
+nas_status ni_store_put_fact(nas_store *store, const char *key, const char *value);
+/* Bytes of a checkpoint by name; bytes NULL takes them away. */
+nas_status ni_store_put_state(nas_store *store, const char *name, const void *bytes, size_t n);
+/* What a trial keeps (a checkpoint of its own, or what others start from); NULL takes it away. */
+nas_status ni_store_put_kept(nas_store *store, uint64_t trial, const void *bytes, size_t n);
+
+/* Outside begin and commit. ni_free what comes back; *out NULL: there is none. */
+nas_status ni_store_get_state(nas_store *store, const char *name, void **out, size_t *n);
+nas_status ni_store_get_kept(nas_store *store, uint64_t trial, void **out, size_t *n);
+
+/* A recorded trial, also past the ones that nas_store_trials counts; NULL when there is none.
+ * Borrowed from the store. */
+const ni_trial_row *ni_store_row(nas_store *store, uint64_t trial);
+uint64_t ni_store_rows(nas_store *store); /* one more than the highest recorded number */
+/* The result that was recorded, again: to is cleared first. */
+nas_status ni_store_result(nas_store *store, uint64_t trial, nas_result_builder *to);
+
+nas_context *ni_store_context(const nas_store *store);
+bool ni_store_in_file(const nas_store *store); /* false: the process's death is its end */
+bool ni_store_read_only(const nas_store *store);
+
+#endif
