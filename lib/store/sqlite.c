@@ -26,7 +26,7 @@ enum {
 };
 static const char *const sql_of[STATEMENTS] = {
     [PUT_TRIAL] = "INSERT INTO trial VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
-                  "?17,?18,?19,?20,?21,?22)",
+                  "?17,?18,?19,?20,?21,?22,?23)",
     [PUT_METRIC] = "INSERT INTO metric VALUES(?1,?2,?3,?4)",
     [PUT_CURVE] = "INSERT INTO curve VALUES(?1,?2,?3)",
     [PUT_POINT] = "INSERT INTO point VALUES(?1,?2,?3,?4,?5)",
@@ -46,7 +46,7 @@ static const char schema[] =
     " reuse_key INTEGER NOT NULL, parent INTEGER, origin INTEGER, generation INTEGER NOT NULL,"
     " turns INTEGER NOT NULL, first_turn INTEGER NOT NULL, seen INTEGER NOT NULL,"
     " arrival INTEGER NOT NULL, evaluated INTEGER NOT NULL, epochs REAL NOT NULL,"
-    " seconds REAL NOT NULL, gradient BLOB);"
+    " total_epochs REAL NOT NULL, seconds REAL NOT NULL, gradient BLOB);"
     "CREATE TABLE metric(trial INTEGER NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL,"
     " value REAL NOT NULL, PRIMARY KEY(trial, position)) WITHOUT ROWID;"
     "CREATE TABLE curve(trial INTEGER NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL,"
@@ -406,9 +406,10 @@ nas_status ni_file_put_trial(ni_file *file, const ni_row *row) {
     bind_u64(s, 18, r->arrival);
     sqlite3_bind_int(s, 19, r->evaluated);
     sqlite3_bind_double(s, 20, r->epochs);
-    sqlite3_bind_double(s, 21, r->seconds);
+    sqlite3_bind_double(s, 21, r->total_epochs);
+    sqlite3_bind_double(s, 22, r->seconds);
     if (row->n_gradient)
-        sqlite3_bind_blob64(s, 22, row->gradient, row->n_gradient * sizeof(double), SQLITE_STATIC);
+        sqlite3_bind_blob64(s, 23, row->gradient, row->n_gradient * sizeof(double), SQLITE_STATIC);
     NI_TRY(finish(file, s, "writing a trial"));
     if (row->n_metrics) {
         NI_TRY(prepare(file, PUT_METRIC, &s));
@@ -571,15 +572,16 @@ static nas_status load_trial(ni_file *file, ni_cursor *cursors, nas_result_build
         .arrival = column_u64(s, 17),
         .evaluated = sqlite3_column_int(s, 18),
         .epochs = sqlite3_column_double(s, 19),
-        .seconds = sqlite3_column_double(s, 20)};
+        .total_epochs = sqlite3_column_double(s, 20),
+        .seconds = sqlite3_column_double(s, 21)};
     if (row.state < 0 || row.state > NAS_STATE_CACHED || row.reason < 0 ||
         row.reason > NAS_REASON_OTHER || (row.parent != NAS_TRIAL_NONE && row.parent >= trial) ||
         (row.from != NAS_TRIAL_NONE && row.from >= trial))
         return damaged(file, trial);
-    size_t n_gradient = (size_t)sqlite3_column_bytes(s, 21);
+    size_t n_gradient = (size_t)sqlite3_column_bytes(s, 22);
     if (n_gradient % sizeof(double)) return damaged(file, trial);
     if (n_gradient) {
-        double *gradient = ni_memdup(file->context, sqlite3_column_blob(s, 21), n_gradient);
+        double *gradient = ni_memdup(file->context, sqlite3_column_blob(s, 22), n_gradient);
         if (gradient == NULL) return NAS_E_MEMORY;
         nas_status status = nas_result_set_gradient(result, gradient, n_gradient / sizeof(double));
         ni_free(file->context, gradient);
@@ -603,7 +605,7 @@ static nas_status load_trials(ni_file *file, nas_store *into) {
     static const char *const sql[CURSORS] = {
         [TRIALS] = "SELECT number,state,reason,score,arch,evaluator,note,sentence,arch_hash,"
                    "network_hash,reuse_key,parent,origin,generation,turns,first_turn,seen,arrival,"
-                   "evaluated,epochs,seconds,gradient FROM trial ORDER BY number",
+                   "evaluated,epochs,total_epochs,seconds,gradient FROM trial ORDER BY number",
         [METRICS] = "SELECT trial,name,value FROM metric ORDER BY trial,position",
         [CURVES] = "SELECT trial,position,name FROM curve ORDER BY trial,position",
         [POINTS] = "SELECT trial,curve,x,y FROM point ORDER BY trial,curve,position",

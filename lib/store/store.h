@@ -16,7 +16,8 @@ typedef struct {
     uint64_t parent, from, generation;
     int32_t state, reason;
     int32_t evaluated; /* 0: nobody was asked to evaluate it (cached, forgotten) */
-    double score, seconds, epochs;
+    double score, seconds;
+    double epochs, total_epochs; /* trained in this trial; and with those that it continues */
     const char *arch, *sentence, *note, *evaluator;
 } ni_trial_row;
 

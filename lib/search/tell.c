@@ -1,0 +1,74 @@
+/* Telling: which result is next, and what happens when it is told. */
+#include "parts.h"
+#include <math.h>
+
+ni_turn *ni_search_next(nas_search *s) {
+    ni_turn *next = NULL;
+    if (s->options.order == NAS_ORDER_TURNS) return s->flight.n ? s->flight.items[0] : NULL;
+    for (size_t i = 0; i < s->flight.n; i++) { /* arrival by arrival; else the oldest */
+        ni_turn *turn = s->flight.items[i];
+        if (turn->phase == NI_TURN_FINISHED && turn->arrival == s->told) return turn;
+        if (next == NULL && turn->phase != NI_TURN_FINISHED) next = turn;
+    }
+    return next ? next : s->flight.n ? s->flight.items[0] : NULL;
+}
+
+ni_turn *ni_search_deliverable(nas_search *s) {
+    if (s->options.order == NAS_ORDER_TURNS)
+        return s->flight.n && s->flight.items[0]->phase == NI_TURN_FINISHED ? s->flight.items[0]
+                                                                            : NULL;
+    for (size_t i = 0; i < s->flight.n; i++)
+        if (s->flight.items[i]->phase == NI_TURN_FINISHED && s->flight.items[i]->arrival == s->told)
+            return s->flight.items[i];
+    return NULL;
+}
+
+static nas_status tell(nas_search *s, const ni_turn *turn) {
+    if (turn->forgotten && ni_controller_has_forget(s->controller))
+        NI_TRY(nas_controller_forget(s->controller, turn->number));
+    else
+        NI_TRY(nas_controller_tell(s->controller, turn->proposal, turn->result));
+    for (uint32_t i = 0; i < s->n_entries; i++)
+        if (s->entries[i].first)
+            NI_TRY(nas_evaluator_observe(s->entries[i].evaluator, turn->proposal, turn->result));
+    return NAS_OK;
+}
+
+nas_status ni_search_deliver(nas_search *s, ni_turn *turn) {
+    bool ends = nas_proposal_ends_trial(turn->proposal) != 0;
+    uint64_t same;
+    s->open_seconds += turn->seconds;
+    if (ends && !turn->recorded) {
+        nas_status status = ni_search_record(s, turn);
+        if (status < 0) return status;
+    }
+    nas_status status = tell(s, turn);
+    if (status < 0) return ni_search_fail(s, status);
+    if (status > 0)
+        return ni_search_fail(s, ni_fail(s->context, NAS_E_INVALID,
+                                         "controller \"%s\" answered tell with status %d",
+                                         nas_controller_name(s->controller), status));
+    s->told++;
+    s->must_tell = false;
+    s->told_evaluations += turn->evaluated;
+    if (ends) {
+        const ni_trial_row *row = ni_store_row(s->store, turn->trial);
+        s->told_trials++;
+        s->told_epochs += row->epochs;
+        s->open_seconds = 0;
+        if (!isnan(s->options.target) && nas_result_score(turn->result) >= s->options.target &&
+            !s->closing)
+            s->closing = NAS_ENDED_TARGET;
+        if (turn->reuse_key && nas_result_state(turn->result) == NAS_STATE_INFEASIBLE &&
+            ni_map_get(s->reuse, turn->reuse_key, &same) && same == turn->trial)
+            ni_map_remove(s->reuse, turn->reuse_key);
+    }
+    for (size_t i = 0; i < s->flight.n; i++)
+        if (s->flight.items[i] == turn) {
+            memmove(&s->flight.items[i], &s->flight.items[i + 1],
+                    (--s->flight.n - i) * sizeof *s->flight.items);
+            break;
+        }
+    ni_search_event(s, NI_EVENT_TURN, turn); /* which frees it */
+    return ni_search_checkpoint_due(s);
+}
