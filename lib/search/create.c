@@ -300,8 +300,7 @@ static nas_status begin_store(nas_search *s, const nas_search_options *o) {
  * -----------------------------------------------------------------------------------------------
  */
 
-static nas_status make(nas_search *s, const nas_search_options *o,
-                       const nas_search_options *given) {
+static nas_status make(nas_search *s, const nas_search_options *o) {
     NI_TRY(ni_mutex_create(&s->lock, s->context));
     NI_TRY(ni_cond_create(&s->news, s->context));
     NI_TRY(ni_map_create(&s->reuse, s->context));

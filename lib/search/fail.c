@@ -13,6 +13,6 @@ nas_status ni_search_fail(nas_search *s, nas_status status) {
 }
 
 nas_status ni_search_failed_again(nas_search *s) {
-    return ni_fail(s->context, s->failed, "the search has ended with an error: %s",
+    return ni_fail(s->context, s->failed, "%s",
                    s->failed_sentence ? s->failed_sentence : nas_status_text(s->failed));
 }
