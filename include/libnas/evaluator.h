@@ -80,8 +80,9 @@ NAS_API int32_t nas_report_keep_due(const nas_reporter *progress, int32_t at_end
 
 /* ---- built in ------------------------------------------------------------------------------------- */
 
-/* The caller's own function. Its non-zero answer makes the trial infeasible (reason CALLBACK, the
- * sentence of nas_context_fail if it set one); NAS_STOP ends the search. */
+/* The caller's own function. An answer other than NAS_OK makes the trial infeasible, with the sentence
+ * of nas_context_fail if it set one; the reason is CALLBACK, but for NAS_E_DIVERGED, NAS_E_MEMORY and
+ * NAS_E_INFEASIBLE (CONSTRAINT), which name their own. NAS_STOP ends the search. */
 typedef nas_status (*nas_evaluate_fn)(void *user, const nas_proposal *asked, nas_reporter *progress,
                                       nas_result_builder *out);
 /* flags: NAS_EVALUATOR_CONCURRENT and its like */

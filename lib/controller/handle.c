@@ -86,16 +86,25 @@ nas_context *ni_controller_context(const nas_controller *controller) {
     return controller->context;
 }
 
+/* An error without a sentence gets one that names the controller. */
+static nas_status answered(nas_controller *controller, nas_status status, uint64_t mark) {
+    return status < 0 ? ni_fail_callback(controller->context, status, mark, controller->name)
+                      : status;
+}
+
 nas_status nas_controller_ask(nas_controller *controller, nas_random *stream,
                               nas_proposal_builder *out) {
     NI_TRY(ni_enter(controller->context));
-    return controller->ops.ask(controller->self, stream, out);
+    uint64_t mark = ni_fail_mark(controller->context);
+    return answered(controller, controller->ops.ask(controller->self, stream, out), mark);
 }
 
 nas_status nas_controller_tell(nas_controller *controller, const nas_proposal *asked,
                                const nas_result *got) {
     NI_TRY(ni_enter(controller->context));
-    return controller->ops.tell ? controller->ops.tell(controller->self, asked, got) : NAS_OK;
+    if (controller->ops.tell == NULL) return NAS_OK;
+    uint64_t mark = ni_fail_mark(controller->context);
+    return answered(controller, controller->ops.tell(controller->self, asked, got), mark);
 }
 
 nas_status nas_controller_forget(nas_controller *controller, uint64_t turn) {
@@ -104,20 +113,27 @@ nas_status nas_controller_forget(nas_controller *controller, uint64_t turn) {
         return ni_fail(controller->context, NAS_E_UNSUPPORTED,
                        "controller \"%s\" has no forget: tell it an infeasible result",
                        controller->name);
-    return controller->ops.forget(controller->self, turn);
+    uint64_t mark = ni_fail_mark(controller->context);
+    return answered(controller, controller->ops.forget(controller->self, turn), mark);
 }
 
 nas_status nas_controller_save(nas_controller *controller, nas_writer *to) {
     NI_TRY(ni_enter(controller->context));
-    return controller->ops.save ? controller->ops.save(controller->self, to) : NAS_OK;
+    if (controller->ops.save == NULL) return NAS_OK;
+    uint64_t mark = ni_fail_mark(controller->context);
+    return answered(controller, controller->ops.save(controller->self, to), mark);
 }
 
 nas_status nas_controller_load(nas_controller *controller, nas_reader *from) {
     NI_TRY(ni_enter(controller->context));
-    return controller->ops.load ? controller->ops.load(controller->self, from) : NAS_OK;
+    if (controller->ops.load == NULL) return NAS_OK;
+    uint64_t mark = ni_fail_mark(controller->context);
+    return answered(controller, controller->ops.load(controller->self, from), mark);
 }
 
 nas_status nas_controller_describe(nas_controller *controller, nas_sink *to) {
     NI_TRY(ni_enter(controller->context));
-    return controller->ops.describe ? controller->ops.describe(controller->self, to) : NAS_OK;
+    if (controller->ops.describe == NULL) return NAS_OK;
+    uint64_t mark = ni_fail_mark(controller->context);
+    return answered(controller, controller->ops.describe(controller->self, to), mark);
 }

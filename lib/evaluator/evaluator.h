@@ -5,6 +5,10 @@
 #include "../trial/trial.h"
 #include "libnas/evaluator.h"
 
+/* As nas_evaluator_create, for one built in, with its settings as one line of text. On failure self
+ * stays the caller's. */
+nas_status ni_evaluator_make(nas_evaluator **out, nas_context *context, const char *name,
+                             const nas_evaluator_ops *ops, void *self, const char *identity);
 nas_context *ni_evaluator_context(const nas_evaluator *evaluator);
 bool ni_evaluator_has_state(const nas_evaluator *evaluator); /* it has a save, and is not STATELESS */
 /* The table's cancel, if it has one; from another thread than the one that evaluates. */

@@ -74,7 +74,7 @@ static nas_status finish(nas_search *s, ni_turn *turn, nas_result_builder *build
 
 nas_status nas_search_tell(nas_search *search, const nas_proposal *asked,
                            nas_result_builder *result) {
-    ni_turn *turn;
+    ni_turn *turn = NULL;
     size_t n_gradient;
     NI_TRY(ni_enter(search->context));
     if (result == NULL) return ni_fail(search->context, NAS_E_INVALID, "the result is NULL");
@@ -100,7 +100,7 @@ nas_status nas_search_tell(nas_search *search, const nas_proposal *asked,
 }
 
 nas_status nas_search_forget(nas_search *search, const nas_proposal *asked) {
-    ni_turn *turn;
+    ni_turn *turn = NULL;
     nas_result_builder *builder = NULL;
     NI_TRY(ni_enter(search->context));
     ni_mutex_lock(search->lock);

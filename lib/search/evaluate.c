@@ -113,11 +113,15 @@ static nas_status evaluate(ni_turn *turn, nas_reporter *reporter) {
     uint64_t origin = nas_proposal_from(turn->proposal, &how);
     nas_status status = NAS_OK;
     if (turn->kept || ni_store_in_file(s->store)) {
-        NI_GOTO(end, ni_store_get_kept(s->store, turn->trial, &kept, &reporter->n_kept));
+        status = ni_store_get_kept(s->store, turn->trial, &kept, &reporter->n_kept);
         turn->kept = kept != NULL;
     }
-    if (origin != NAS_TRIAL_NONE)
-        NI_GOTO(end, ni_store_get_kept(s->store, origin, &from, &reporter->n_from));
+    if (status >= 0 && origin != NAS_TRIAL_NONE)
+        status = ni_store_get_kept(s->store, origin, &from, &reporter->n_from);
+    if (status < 0) { /* the store's failure is not the network's */
+        atomic_store(&s->keep_failed, status);
+        goto end;
+    }
     reporter->kept = kept;
     reporter->from = from;
     status = nas_evaluator_evaluate(s->entries[turn->evaluator].evaluator, turn->proposal, reporter,
@@ -136,12 +140,10 @@ void ni_turn_evaluate(ni_turn *turn) {
                              .keep = on_keep,
                              .keep_due = on_keep_due,
                              .deadline = turn->deadline};
-    ni_fail(s->context, NAS_OK, "%s", ""); /* so that an older sentence is not taken for this one */
     turn->answer = evaluate(turn, &reporter);
     turn->seconds += ni_clock() - turn->started;
-    const char *sentence = nas_context_error(s->context);
-    if (turn->answer < 0 && sentence[0])
-        turn->sentence = ni_strdup(s->context, sentence); /* NULL: without its sentence */
+    if (turn->answer < 0) /* every error has its sentence; NULL: no memory for it */
+        turn->sentence = ni_strdup(s->context, nas_context_error(s->context));
 }
 
 /* ---- what the answer means

@@ -76,6 +76,10 @@ static nas_status status_of(int code) {
         return NAS_E_BUSY;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+    case SQLITE_ERROR: /* the statements are fixed: it is the tables that are not what they should
+                          be */
+    case SQLITE_MISMATCH:
+    case SQLITE_CONSTRAINT:
         return NAS_E_CORRUPT;
     case SQLITE_TOOBIG:
         return NAS_E_LIMIT;
@@ -133,6 +137,7 @@ static nas_status run(ni_file *file, const char *sql, const char *doing) {
  * ---------------------------------------------------------------------------------------- */
 
 static nas_status prepare(ni_file *file, int which, sqlite3_stmt **out) {
+    *out = NULL;
     if (file->statements[which] == NULL &&
         sqlite3_prepare_v3(file->db, sql_of[which], -1, SQLITE_PREPARE_PERSISTENT,
                            &file->statements[which], NULL) != SQLITE_OK)
@@ -168,7 +173,7 @@ static void bind_text(sqlite3_stmt *s, int at, const char *text) {
  * ------------------------------------------------------------------------------------------- */
 
 static nas_status pragma_int(ni_file *file, const char *sql, int64_t *out) {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL;
     nas_status status = NAS_OK;
     if (sqlite3_prepare_v2(file->db, sql, -1, &statement, NULL) != SQLITE_OK)
         return failed(file, "reading its header");
@@ -347,13 +352,13 @@ void ni_file_close(ni_file *file) {
  * -------------------------------------------------------------------------------------------- */
 
 nas_status ni_file_begin(ni_file *file) {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL;
     NI_TRY(prepare(file, BEGIN, &statement));
     return finish(file, statement, "beginning to write");
 }
 
 nas_status ni_file_commit(ni_file *file) {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL;
     NI_TRY(prepare(file, COMMIT, &statement));
     return finish(file, statement, "writing");
 }
@@ -364,7 +369,7 @@ void ni_file_rollback(ni_file *file) {
 
 static nas_status put_curve(ni_file *file, uint64_t trial, uint32_t position,
                             const ni_row_curve *curve) {
-    sqlite3_stmt *s;
+    sqlite3_stmt *s = NULL;
     NI_TRY(prepare(file, PUT_CURVE, &s));
     bind_u64(s, 1, trial);
     bind_u64(s, 2, position);
@@ -384,7 +389,7 @@ static nas_status put_curve(ni_file *file, uint64_t trial, uint32_t position,
 
 nas_status ni_file_put_trial(ni_file *file, const ni_row *row) {
     const ni_trial_row *r = &row->row;
-    sqlite3_stmt *s;
+    sqlite3_stmt *s = NULL;
     NI_TRY(prepare(file, PUT_TRIAL, &s));
     bind_u64(s, 1, r->number);
     sqlite3_bind_int(s, 2, r->state);
@@ -427,7 +432,7 @@ nas_status ni_file_put_trial(ni_file *file, const ni_row *row) {
 }
 
 nas_status ni_file_put_fact(ni_file *file, const char *key, const char *value) {
-    sqlite3_stmt *s;
+    sqlite3_stmt *s = NULL;
     NI_TRY(prepare(file, PUT_FACT, &s));
     bind_text(s, 1, key);
     bind_text(s, 2, value);
@@ -439,7 +444,7 @@ static const char *const kinds[] = {
 
 nas_status ni_file_put_bytes(ni_file *file, int32_t kind, const char *name, const void *bytes,
                              size_t n) {
-    sqlite3_stmt *s;
+    sqlite3_stmt *s = NULL;
     NI_TRY(prepare(file, bytes ? PUT_BYTES : DROP_BYTES, &s));
     bind_text(s, 1, kinds[kind]);
     bind_text(s, 2, name);
@@ -458,7 +463,7 @@ nas_status ni_file_put_bytes(ni_file *file, int32_t kind, const char *name, cons
 }
 
 nas_status ni_file_get_bytes(ni_file *file, int32_t kind, const char *name, void **out, size_t *n) {
-    sqlite3_stmt *s;
+    sqlite3_stmt *s = NULL;
     nas_status status = NAS_OK;
     *out = NULL;
     *n = 0;
@@ -621,6 +626,8 @@ static nas_status load_trials(ni_file *file, nas_store *into) {
         NI_GOTO(end, load_trial(file, cursors, result, into));
         NI_GOTO(end, cursor_next(file, &cursors[TRIALS]));
     }
+    for (int i = METRICS; i < CURSORS; i++)
+        if (cursors[i].at != NAS_TRIAL_NONE) status = damaged(file, cursors[i].at);
 end:
     nas_result_free(result);
     for (int i = 0; i < CURSORS; i++)
@@ -629,7 +636,7 @@ end:
 }
 
 static nas_status load_facts(ni_file *file, nas_store *into) {
-    sqlite3_stmt *s;
+    sqlite3_stmt *s = NULL;
     nas_status status = NAS_OK;
     int code;
     if (sqlite3_prepare_v2(file->db, "SELECT key,value FROM fact ORDER BY key", -1, &s, NULL) !=
@@ -648,6 +655,13 @@ nas_status ni_file_load(ni_file *file, nas_store *into) {
     nas_status status = load_facts(file, into);
     if (status >= 0) status = load_trials(file, into);
     ni_file_rollback(file);
+    if (status == NAS_E_INVALID || status == NAS_E_DIVERGED || status == NAS_E_LIMIT) {
+        ni_text where; /* contents that no result may have */
+        ni_text_init(&where, file->context);
+        ni_text_f(&where, "store \"%s\" is damaged", file->path);
+        status = ni_fail_prefix(file->context, NAS_E_CORRUPT, ni_text_get(&where));
+        ni_text_free(&where);
+    }
     return status;
 }
 

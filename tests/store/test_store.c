@@ -133,7 +133,7 @@ static void check(state *s, nas_store *store, uint64_t trials) {
     }
     FAILS(s->context, NAS_E_NOT_FOUND, "no trial 77", nas_store_trial(store, 77, &trial));
     trial.struct_size = 8;
-    FAILS(s->context, NAS_E_INVALID, "struct_size", nas_store_trial(store, 0, &trial));
+    if (trials) FAILS(s->context, NAS_E_INVALID, "struct_size", nas_store_trial(store, 0, &trial));
 }
 
 static void test_contents(void **in) {
@@ -416,7 +416,7 @@ static void test_other_databases(void **in) {
         "UPDATE metric SET name=printf('%.80c','x') WHERE position=1",
         "UPDATE metric SET trial=4",
         "UPDATE point SET y=9e999",
-        "UPDATE point SET curve=7",
+        "UPDATE point SET curve=7+curve",
         "UPDATE curve SET name=printf('%.200c','x')",
         "DROP TABLE metric",
         "DROP TABLE trial; CREATE VIEW trial AS SELECT 1",
@@ -430,8 +430,8 @@ static void test_other_databases(void **in) {
         run_sql(s->path, damage[i]);
         nas_status status = nas_store_open(&store, s->context, s->path, NULL);
         if (status >= 0) fail_msg("opened after %s", damage[i]);
-        assert_true(status == NAS_E_CORRUPT || status == NAS_E_INVALID || status == NAS_E_DIVERGED);
-        assert_true(nas_context_error(s->context)[0] != 0);
+        if (status != NAS_E_CORRUPT || !strstr(nas_context_error(s->context), "a store.nas"))
+            fail_msg("%s: %s: %s", damage[i], nas_status_name(status), nas_context_error(s->context));
     }
     /* A trigger in a file is not run. */
     remove(s->path);
