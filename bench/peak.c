@@ -6,12 +6,10 @@
 double NI_SIMD(peak_flops)(int64_t rounds) {
     enum { CHAINS = 12 };
     vector sum[CHAINS], a = v_set(0.5f), b = v_set(1e-9f);
-    V_UNROLL
-    for (int i = 0; i < CHAINS; i++)
+    V_EACH(i, CHAINS)
         sum[i] = v_set((float)i);
     for (int64_t r = 0; r < rounds; r++) {
-        V_UNROLL
-        for (int i = 0; i < CHAINS; i++) {
+        V_EACH(i, CHAINS) {
             sum[i] = v_fma(a, sum[i], b);
 #if defined(__aarch64__)
             __asm__ volatile("" : "+w"(sum[i]));
@@ -21,9 +19,7 @@ double NI_SIMD(peak_flops)(int64_t rounds) {
         }
     }
     vector all = sum[0];
-    V_UNROLL
-    for (int i = 1; i < CHAINS; i++)
-        all = all + sum[i];
+    V_EACH(i, CHAINS - 1) all = all + sum[i + 1];
     float part[V_WIDTH];
     v_store(part, all);
     volatile float keep = part[0]; /* the loop may not be left out */

@@ -44,18 +44,19 @@ static float *pack_direct(const block *b, float *out) {
     return out;
 }
 
+/* [ky][plane][source channels][width] */
 static float *pack_winograd(const block *b, float *out) {
     const ni_conv_plan *p = b->p;
-    const int64_t width = b->to - b->from, half = 2 * p->depth * width;
-    for (int64_t ky = 0; ky < p->c->kh; ky++, out += half)
-        for (int64_t k = 0; k < p->depth; k++, out += 2 * width) {
-            float *g0 = out + half, *g2 = g0 + width, *sum = out, *difference = out + width;
+    const int64_t width = b->to - b->from, plane = p->depth * width;
+    for (int64_t ky = 0; ky < p->c->kh; ky++, out += 3 * plane)
+        for (int64_t k = 0; k < p->depth; k++, out += width) {
+            float *sum = out, *difference = out + plane, *g0 = difference + plane, *g2 = g0 + plane;
             pack_row(b, ky, ni_tap_at(p, 0), k, g0);
             pack_row(b, ky, ni_tap_at(p, 1), k, sum);
             pack_row(b, ky, ni_tap_at(p, 2), k, g2);
             for (int64_t o = 0; o < width; o += V_WIDTH) {
-                const vector half_one = v_set(0.5f), middle = v_load(sum + o) * half_one;
-                const vector outer = (v_load(g0 + o) + v_load(g2 + o)) * half_one;
+                const vector half = v_set(0.5f), middle = v_load(sum + o) * half;
+                const vector outer = (v_load(g0 + o) + v_load(g2 + o)) * half;
                 v_store(sum + o, outer + middle);
                 v_store(difference + o, outer - middle);
             }

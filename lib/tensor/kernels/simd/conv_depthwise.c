@@ -28,22 +28,19 @@ V_INLINE void tile(const int pixels, const ni_tile_job *job, int64_t offset, flo
                    const float *mask) {
     const int64_t step = job->x_stride;
     vector sum[PIXELS];
-    V_UNROLL
-    for (int p = 0; p < pixels; p++)
+    V_EACH (p, pixels)
         sum[p] = v_zero();
     for (int64_t t = 0; t < job->n_segments; t++) {
         const vector w = v_load(job->segments[t].w);
         const float *x = job->segments[t].x + offset, *x3 = x + 3 * step, *x6 = x3 + 3 * step;
-        V_UNROLL
-        for (int p = 0; p < pixels; p++)
+        V_EACH (p, pixels)
             sum[p] = v_fma(v_load((p < 3 ? x : p < 6 ? x3 : x6) + p % 3 * step), w, sum[p]);
     }
     float sums[PIXELS * V_WIDTH] __attribute__((aligned(64)));
     const bool plain = ni_tile_is_plain(job, mask);
     float *to = plain ? y : sums;
     const int64_t stride = plain ? job->y_stride : V_WIDTH;
-    V_UNROLL
-    for (int p = 0; p < pixels; p++)
+    V_EACH (p, pixels)
         v_store(to + p * stride, sum[p]);
     if (!plain) NI_SIMD(finish_tile)(job, sums, pixels, 1, y, mask);
 }
@@ -144,23 +141,19 @@ typedef struct {
 /* sums[tap] += the products of `taps` taps over all rows, one vector of channels */
 V_INLINE void sum_taps(const int taps, const taps_job *j, float *sums, int64_t width) {
     vector sum[TAPS];
-    V_UNROLL
-    for (int t = 0; t < taps; t++)
+    V_EACH (t, taps)
         sum[t] = v_zero();
     for (int64_t r = 0; r < j->rows; r++) {
         const float *x[TAPS], *dy = j->dy_at[r] + j->channel, *end = dy + j->columns * j->dy_stride;
-        V_UNROLL
-        for (int t = 0; t < taps; t++)
+        V_EACH (t, taps)
             x[t] = j->x_at[r * j->kh + j->ky[t]] + j->shift[t] + j->channel;
         for (int64_t i = 0; dy != end; dy += j->dy_stride, i += j->x_stride) {
             const vector g = v_load(dy);
-            V_UNROLL
-            for (int t = 0; t < taps; t++)
+            V_EACH (t, taps)
                 sum[t] = v_fma(v_load(x[t] + i), g, sum[t]);
         }
     }
-    V_UNROLL
-    for (int t = 0; t < taps; t++)
+    V_EACH (t, taps)
         v_store(sums + t * width, v_load(sums + t * width) + sum[t]);
 }
 

@@ -43,7 +43,6 @@ typedef struct {
     ni_run *runs;           /* kw */
     int64_t *starts;        /* phases + 1 */
     int64_t *tags;          /* ring: which row is there */
-    float *line;            /* a row before Winograd's transform */
     float *rows;            /* ring * row */
 } ni_conv_workspace;
 

@@ -59,17 +59,67 @@ void NI_SIMD(read_row)(const ni_row_source *s, int64_t row, int64_t left, int64_
     memset(to + inside * c, 0, (size_t)(rest * c) * sizeof(float));
 }
 
-void NI_SIMD(winograd_input)(const float *d, int64_t pairs, int64_t c, int64_t plane, float *to) {
-    for (int64_t p = 0; p < pairs; p++, d += 2 * c, to += c)
-        for (int64_t k = 0; k < c; k += V_WIDTH) {
-            const int64_t n = c - k;
-            const vector d0 = v_load_part(d + k, n), d1 = v_load_part(d + c + k, n);
-            const vector d2 = v_load_part(d + 2 * c + k, n), d3 = v_load_part(d + 3 * c + k, n);
-            v_store_part(to + k, d1 + d2, n);
-            v_store_part(to + plane + k, d2 - d1, n);
-            v_store_part(to + 2 * plane + k, d0 - d2, n);
-            v_store_part(to + 3 * plane + k, d3 - d1, n);
+/* What is read of a channel vector: where it is, and what is done to it. */
+typedef enum { PLAIN, RECTIFIED, SCALED } change;
+typedef struct {
+    const float *x, *other;
+    vector scale, shift, by;
+    bool relu;
+} column;
+
+V_INLINE vector read_pixel(const column *from, int64_t at, const change how, int64_t n) {
+    vector v = v_load_part(from->x + at, n);
+    if (how == SCALED) {
+        const vector shift = from->other
+                                 ? v_fma(v_load_part(from->other + at, n), from->by, from->shift)
+                                 : from->shift;
+        v = v_fma(v, from->scale, shift);
+        return from->relu ? v_relu(v) : v;
+    }
+    return how == RECTIFIED ? v_relu(v) : v;
+}
+
+V_INLINE void winograd_column(const column *from, int64_t w, int64_t c, int64_t left, int64_t pairs,
+                              int64_t plane, float *to, const change how, int64_t n) {
+    vector d0 = v_zero(), d1 = v_zero();
+    if (left >= 0 && left < w) d0 = read_pixel(from, left * c, how, n);
+    if (left + 1 >= 0 && left + 1 < w) d1 = read_pixel(from, (left + 1) * c, how, n);
+    for (int64_t p = 0, at = left + 2; p < pairs; p++, at += 2, to += c) {
+        vector d2 = v_zero(), d3 = v_zero();
+        if (at >= 0 && at < w) d2 = read_pixel(from, at * c, how, n);
+        if (at + 1 >= 0 && at + 1 < w) d3 = read_pixel(from, (at + 1) * c, how, n);
+        v_store_part(to, d1 + d2, n);
+        v_store_part(to + plane, d2 - d1, n);
+        v_store_part(to + 2 * plane, d0 - d2, n);
+        v_store_part(to + 3 * plane, d3 - d1, n);
+        d0 = d2, d1 = d3;
+    }
+}
+
+V_INLINE void winograd_columns(const ni_row_source *s, int64_t row, int64_t left, int64_t pairs,
+                               int64_t plane, float *to, int64_t k, int64_t n) {
+    column from = {.x = s->x + row * s->w * s->c + k, .relu = s->relu};
+    if (s->scale) {
+        from.scale = v_load_part(s->scale + k, n);
+        from.shift = v_load_part(s->shift + k, n);
+        if (s->other) {
+            from.other = s->other + row * s->w * s->c + k;
+            from.by = v_load_part(s->other_scale + k, n);
         }
+        winograd_column(&from, s->w, s->c, left, pairs, plane, to + k, SCALED, n);
+    } else if (s->relu) {
+        winograd_column(&from, s->w, s->c, left, pairs, plane, to + k, RECTIFIED, n);
+    } else {
+        winograd_column(&from, s->w, s->c, left, pairs, plane, to + k, PLAIN, n);
+    }
+}
+
+void NI_SIMD(read_row_winograd)(const ni_row_source *s, int64_t row, int64_t left, int64_t pairs,
+                                int64_t plane, float *to) {
+    int64_t k = 0;
+    for (; k + V_WIDTH <= s->c; k += V_WIDTH)
+        winograd_columns(s, row, left, pairs, plane, to, k, V_WIDTH);
+    if (k < s->c) winograd_columns(s, row, left, pairs, plane, to, k, s->c - k);
 }
 
 void NI_SIMD(winograd_output)(const float *z, int64_t pairs, int64_t c, int64_t plane, float *to) {

@@ -64,7 +64,6 @@ static ni_conv_workspace make_workspace(const ni_conv_plan *p, ni_scratch *s) {
     w.runs = ni_scratch_take(s, c->kw, sizeof(ni_run));
     w.starts = ni_scratch_take(s, p->phases + 1, sizeof(int64_t));
     w.tags = ni_scratch_take(s, p->ring, sizeof(int64_t));
-    w.line = ni_scratch_take(s, p->winograd ? p->pixels * p->channels : 0, sizeof(float));
     w.rows = ni_scratch_take(s, p->ring * p->row, sizeof(float));
     return w;
 }
@@ -104,12 +103,10 @@ static const float *fetch_row(const ni_conv_job *j, int64_t image, int64_t row) 
     if (!j->buffered) return j->from.x + whole * p->w * p->channels;
     if (j->w.tags[slot] == whole) return to;
     j->w.tags[slot] = whole;
-    if (p->winograd) {
-        NI_SIMD(read_row)(&j->from, whole, p->left, p->pixels, j->w.line);
-        NI_SIMD(winograd_input)(j->w.line, p->pairs, p->channels, p->plane, to);
-    } else {
+    if (p->winograd)
+        NI_SIMD(read_row_winograd)(&j->from, whole, p->left, p->pairs, p->plane, to);
+    else
         NI_SIMD(read_row)(&j->from, whole, p->left, p->pixels, to);
-    }
     return to;
 }
 

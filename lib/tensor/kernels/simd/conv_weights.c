@@ -8,50 +8,54 @@
 
 typedef struct {
     const float *x, *dy;
+    const float *pixels; /* Winograd: dy as it is; dy above: sums and differences */
 } row_pair;
 
-/* sums[inputs][stride] += what n rows of `count` pixels give */
-typedef void (*weights_tile)(const row_pair *rows, int64_t n, int64_t count, int64_t x_stride,
-                             int64_t dy_stride, float *sums, int64_t stride);
+/* What the tiles of one product have in common: n rows of `count` pixels (pairs). */
+typedef struct {
+    const row_pair *rows;
+    int64_t n, count;
+    int64_t x_stride, dy_stride; /* between pixels */
+    int64_t stride;              /* between rows of sums */
+} tile_job;
 
-V_INLINE void sum_tile(const int inputs, const int vectors, const row_pair *rows, int64_t n,
-                       int64_t count, int64_t x_stride, int64_t dy_stride, float *sums,
-                       int64_t stride) {
+/* sums[inputs][stride] += the products of inputs at x_offset and outputs at dy_offset */
+typedef void (*weights_tile)(const tile_job *job, int64_t x_offset, int64_t dy_offset, float *sums);
+
+V_INLINE void sum_tile(const int inputs, const int vectors, const tile_job *job, int64_t x_offset,
+                       int64_t dy_offset, float *sums) {
+    const int64_t x_stride = job->x_stride, dy_stride = job->dy_stride;
     vector sum[TILE_PIXELS][TILE_VECTORS];
-    V_UNROLL
-    for (int i = 0; i < inputs; i++)
-        V_UNROLL
-    for (int j = 0; j < vectors; j++)
-        sum[i][j] = v_zero();
-    for (int64_t r = 0; r < n; r++) {
-        const float *x = rows[r].x, *dy = rows[r].dy, *end = x + count * x_stride;
+    V_EACH (i, inputs) {
+        V_EACH (j, vectors)
+            sum[i][j] = v_zero();
+    }
+    for (int64_t r = 0; r < job->n; r++) {
+        const float *x = job->rows[r].x + x_offset, *dy = job->rows[r].dy + dy_offset;
+        const float *end = x + job->count * x_stride;
         for (; x != end; x += x_stride, dy += dy_stride) {
             vector b[TILE_VECTORS];
-            V_UNROLL
-            for (int j = 0; j < vectors; j++)
+            V_EACH (j, vectors)
                 b[j] = v_load(dy + j * V_WIDTH);
-            V_UNROLL
-            for (int i = 0; i < inputs; i++) {
-                vector a = v_set(x[i]);
-                V_UNROLL
-                for (int j = 0; j < vectors; j++)
+            V_EACH (i, inputs) {
+                const vector a = v_set(x[i]);
+                V_EACH (j, vectors)
                     sum[i][j] = v_fma(a, b[j], sum[i][j]);
             }
         }
     }
-    V_UNROLL
-    for (int i = 0; i < inputs; i++)
-        V_UNROLL
-    for (int j = 0; j < vectors; j++) {
-        float *to = sums + i * stride + j * V_WIDTH;
-        v_store(to, v_load(to) + sum[i][j]);
+    V_EACH (i, inputs) {
+        V_EACH (j, vectors) {
+            float *to = sums + i * job->stride + j * V_WIDTH;
+            v_store(to, v_load(to) + sum[i][j]);
+        }
     }
 }
 
 #define TILE(i, v)                                                                                 \
-    static void tile_##i##_##v(const row_pair *rows, int64_t n, int64_t count, int64_t x_stride,   \
-                               int64_t dy_stride, float *sums, int64_t stride) {                   \
-        sum_tile(i, v, rows, n, count, x_stride, dy_stride, sums, stride);                         \
+    static void tile_##i##_##v(const tile_job *job, int64_t x_offset, int64_t dy_offset,           \
+                               float *sums) {                                                      \
+        sum_tile(i, v, job, x_offset, dy_offset, sums);                                            \
     }
 #define NAME(i, v) tile_##i##_##v,
 /* clang-format off */
@@ -114,7 +118,6 @@ typedef struct {
     int64_t *tags;   /* ring: which row of x is there */
     row_pair *pairs; /* kernel rows * chunk */
     int64_t *counts; /* kernel rows */
-    float *line;     /* a row before Winograd's transform */
     float *x, *dy;   /* ring and chunk of rows */
     float *sums;     /* [kernel rows][products][inputs][width] */
 } workspace;
@@ -125,7 +128,6 @@ static workspace make_workspace(const plan *p, ni_scratch *s) {
     w.tags = ni_scratch_take(s, p->ring, sizeof(int64_t));
     w.pairs = ni_scratch_take(s, c->kh * p->chunk, sizeof(row_pair));
     w.counts = ni_scratch_take(s, c->kh, sizeof(int64_t));
-    w.line = ni_scratch_take(s, p->winograd ? p->pixels * c->ci : 0, sizeof(float));
     w.x = ni_scratch_take(s, p->ring * p->x_row, sizeof(float));
     w.dy = ni_scratch_take(s, p->chunk * p->dy_row, sizeof(float));
     w.sums = ni_scratch_take(s, c->kh * p->products * p->inputs * p->width, sizeof(float));
@@ -147,9 +149,9 @@ typedef struct {
     workspace w;
     ni_row_source x, dy;
     bool x_buffered, dy_buffered;
-} job;
+} gradient_job;
 
-static const float *fetch_x(const job *j, int64_t image, int64_t row) {
+static const float *fetch_x(const gradient_job *j, int64_t image, int64_t row) {
     const plan *p = &j->p;
     const ni_conv *c = p->c;
     const int64_t whole = image * c->h + row, slot = whole % p->ring;
@@ -157,64 +159,72 @@ static const float *fetch_x(const job *j, int64_t image, int64_t row) {
     if (!j->x_buffered) return j->x.x + (whole * c->w - c->pw) * c->ci;
     if (j->w.tags[slot] == whole) return to;
     j->w.tags[slot] = whole;
-    NI_SIMD(read_row)(&j->x, whole, -c->pw, p->pixels, p->winograd ? j->w.line : to);
-    if (p->winograd) NI_SIMD(winograd_input)(j->w.line, p->pairs, c->ci, p->x_plane, to);
+    if (p->winograd)
+        NI_SIMD(read_row_winograd)(&j->x, whole, -c->pw, p->pairs, p->x_plane, to);
+    else
+        NI_SIMD(read_row)(&j->x, whole, -c->pw, p->pixels, to);
     return to;
 }
 
-static const float *fetch_dy(const job *j, int64_t row, int64_t slot) {
+static row_pair fetch_dy(const gradient_job *j, int64_t row, int64_t slot) {
     const plan *p = &j->p;
     const ni_conv *c = p->c;
-    float *to = j->w.dy + slot * p->dy_row;
-    if (!j->dy_buffered) return j->dy.x + row * c->ow * c->co;
-    if (!p->winograd) {
-        NI_SIMD(read_row)(&j->dy, row, 0, c->ow, to);
-        return to;
+    float *to = j->w.dy + slot * p->dy_row, *copied = to + (p->winograd ? 2 * p->dy_plane : 0);
+    const int64_t pixels = p->winograd ? 2 * p->pairs : c->ow;
+    row_pair r = {NULL, to, j->dy.x + row * c->ow * c->co};
+    if (j->dy_buffered) {
+        NI_SIMD(read_row)(&j->dy, row, 0, pixels, copied);
+        r.pixels = copied;
     }
-    /* sums, differences, then the row as it is, which is the two other planes */
-    NI_SIMD(read_row)(&j->dy, row, 0, 2 * p->pairs, to + 2 * p->dy_plane);
-    NI_SIMD(winograd_output)(to + 2 * p->dy_plane, p->pairs, c->co, p->dy_plane, to);
-    return to;
+    if (p->winograd)
+        NI_SIMD(winograd_output)(r.pixels, p->pairs, c->co, p->dy_plane, to);
+    else
+        r.dy = r.pixels;
+    return r;
+}
+
+/* One product's sums, in tiles. */
+static void add_tiles(const plan *p, const tile_job *job, int64_t x_offset, int64_t dy_offset,
+                      float *sums) {
+    for (int64_t b = 0; b < p->blocks; b++) {
+        const int64_t first = part_start(p->vectors, p->blocks, b);
+        const int64_t vectors = part_start(p->vectors, p->blocks, b + 1) - first;
+        const int64_t n = ceil_div(p->inputs, NI_SIMD(direct_pixels)[vectors - 1]);
+        for (int64_t t = 0; t < n; t++) {
+            const int64_t from = part_start(p->inputs, n, t);
+            const int64_t size = part_start(p->inputs, n, t + 1) - from;
+            tiles[vectors - 1][size - 1](job, x_offset + from, dy_offset + first * V_WIDTH,
+                                         sums + from * p->width + first * V_WIDTH);
+        }
+    }
 }
 
 /* Adds what the rows of w.pairs give to all sums. */
-static void add_products(const job *j, int64_t count) {
+static void add_products(const gradient_job *j, int64_t count) {
     const plan *p = &j->p;
     const ni_conv *c = p->c;
-    for (int64_t ky = 0; ky < c->kh; ky++)
-        for (int64_t product = 0; product < p->products; product++) {
-            float *sums = j->w.sums + (ky * p->products + product) * p->inputs * p->width;
-            row_pair *rows = j->w.pairs + ky * p->chunk;
-            const int64_t n = j->w.counts[ky];
-            const int64_t x_step = p->winograd ? p->x_plane : (int64_t)c->dw * c->ci;
-            const int64_t x_stride = p->winograd ? c->ci : (int64_t)c->sw * c->ci;
-            const int64_t dy_stride = p->winograd && product >= 2 ? 2 * c->co : c->co;
-            const int64_t dy_step = !p->winograd ? 0 : product == 2 ? c->co : p->dy_plane;
-            for (int64_t b = 0; b < p->blocks; b++) {
-                const int64_t first = part_start(p->vectors, p->blocks, b);
-                const int64_t vectors = part_start(p->vectors, p->blocks, b + 1) - first;
-                const int64_t n_tiles = ceil_div(p->inputs, NI_SIMD(direct_pixels)[vectors - 1]);
-                int64_t shift = first * V_WIDTH; /* of dy, now in rows */
-                for (int64_t i = 0; i < n; i++)
-                    rows[i].dy += shift;
-                for (int64_t t = 0; t < n_tiles; t++) {
-                    const int64_t from = part_start(p->inputs, n_tiles, t);
-                    const int64_t size = part_start(p->inputs, n_tiles, t + 1) - from;
-                    const int64_t next = t + 1 < n_tiles ? size : -from;
-                    tiles[vectors - 1][size - 1](rows, n, count, x_stride, dy_stride,
-                                                 sums + from * p->width + shift, p->width);
-                    for (int64_t i = 0; i < n; i++)
-                        rows[i].x += next;
-                }
-                for (int64_t i = 0; i < n; i++)
-                    rows[i].dy -= shift;
+    float *sums = j->w.sums;
+    for (int64_t ky = 0; ky < c->kh; ky++) {
+        row_pair *rows = j->w.pairs + ky * p->chunk;
+        tile_job job = {rows,  j->w.counts[ky], count, p->winograd ? c->ci : (int64_t)c->sw * c->ci,
+                        c->co, p->width};
+        const int64_t x_step = p->winograd ? p->x_plane : (int64_t)c->dw * c->ci;
+        for (int64_t i = 0; i < p->products; i++, sums += p->inputs * p->width) {
+            if (p->winograd && i == 2) {
+                job.dy_stride = 2 * c->co;
+                for (int64_t r = 0; r < job.n; r++)
+                    rows[r].dy = rows[r].pixels;
             }
-            for (int64_t i = 0; i < n; i++)
-                rows[i].x += x_step, rows[i].dy += dy_step;
+            add_tiles(p, &job, i * x_step,
+                      !p->winograd ? 0
+                      : i < 2      ? i * p->dy_plane
+                                   : (i - 2) * c->co,
+                      sums);
         }
+    }
 }
 
-static void finish(const job *j, float *dw) {
+static void finish(const gradient_job *j, float *dw) {
     const plan *p = &j->p;
     const ni_conv *c = p->c;
     const int64_t size = p->inputs * p->width, ci = c->ci, co = c->co;
@@ -242,13 +252,14 @@ static void finish(const job *j, float *dw) {
 void NI_SIMD(weights_gradient)(const ni_conv *c, uint32_t flags, const ni_conv_fused *fused,
                                const float *x, const float *dy, float *dw, int64_t n0, int64_t n1,
                                void *scratch) {
-    job j = {.p = make_plan(c), .x = ni_row_source_x(c, flags, x, fused)};
+    gradient_job j = {.p = make_plan(c), .x = ni_row_source_x(c, flags, x, fused)};
     const plan *p = &j.p;
     ni_scratch s = ni_scratch_of(scratch);
     j.dy = ni_row_source_dy(c, dy, fused);
     j.w = make_workspace(p, &s);
     j.x_buffered = !p->in_place || !ni_row_source_plain(&j.x);
-    j.dy_buffered = p->winograd || c->co % V_WIDTH || !ni_row_source_plain(&j.dy);
+    /* Whole vectors are read, and pairs. */
+    j.dy_buffered = c->co % V_WIDTH || (p->winograd && c->ow % 2) || !ni_row_source_plain(&j.dy);
     memset(j.w.sums, 0, (size_t)(c->kh * p->products * p->inputs * p->width) * sizeof(float));
     for (int64_t i = 0; i < p->ring; i++)
         j.w.tags[i] = -1;
@@ -270,12 +281,12 @@ void NI_SIMD(weights_gradient)(const ni_conv *c, uint32_t flags, const ni_conv_f
             to = least(from + p->chunk, p->chunk >= c->oh ? n1 * c->oh : image_end);
             memset(j.w.counts, 0, (size_t)c->kh * sizeof(int64_t));
             for (int64_t r = from; r < to; r++) {
-                const float *row = fetch_dy(&j, r, r - from);
+                row_pair row = fetch_dy(&j, r, r - from);
                 for (int64_t ky = 0; ky < c->kh; ky++) {
                     const int64_t at = r % c->oh * c->sh - c->ph + ky * c->dh;
                     if (at < 0 || at >= c->h) continue;
-                    j.w.pairs[ky * p->chunk + j.w.counts[ky]++] =
-                        (row_pair){fetch_x(&j, r / c->oh, at), row};
+                    row.x = fetch_x(&j, r / c->oh, at);
+                    j.w.pairs[ky * p->chunk + j.w.counts[ky]++] = row;
                 }
             }
             add_products(&j, p->count);

@@ -204,9 +204,8 @@ V_INLINE void terms_column(const void *const *x, const void *const *scale, const
     }
     for (int64_t i = at + k; i < at + rows * c; i += c) {
         vector v = sum;
-        V_UNROLL
-        for (uint32_t j = 0; j < NEAR; j++)
-            if (j < terms) v = v_fma(v_load_part(in[j] + i, n), by[j], v);
+        V_EACH (j, NEAR)
+            if ((uint32_t)j < terms) v = v_fma(v_load_part(in[j] + i, n), by[j], v);
         for (uint32_t j = NEAR; j < terms; j++)
             v = v_fma(v_load_part((const float *)x[j] + i, n),
                       scale[j] ? v_load_part((const float *)scale[j] + k, n) : v_set(1), v);

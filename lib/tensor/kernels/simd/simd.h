@@ -41,7 +41,7 @@ static inline int64_t part_start(int64_t total, int64_t n, int64_t i) {
  * Products of the first two planes give sum and difference; the others are added to these. */
 typedef struct {
     const float *x; /* at the row's first output pixel (pair) */
-    const float *w; /* [k][vectors * V_WIDTH]; Winograd: [2][k][2][vectors * V_WIDTH] */
+    const float *w; /* [k][vectors * V_WIDTH]; Winograd: four of these */
     int64_t k;
 } ni_segment;
 
@@ -69,15 +69,15 @@ enum { TILE_VECTORS = 4, TILE_PIXELS = 16 };
 #define EACH_12(X, v) EACH_8(X, v) X(9, v) X(10, v) X(11, v) X(12, v)
 #define EACH_16(X, v) EACH_12(X, v) X(13, v) X(14, v) X(15, v) X(16, v)
 #define EACH_2(X, v)  X(1, v) X(2, v)
-#define EACH_3(X, v)  X(1, v) X(2, v) X(3, v)
 #if defined(__AVX2__) && !defined(__AVX512F__)
 #define DIRECT_1(X)   EACH_12(X, 1)
 #define DIRECT_2(X)   EACH_6(X, 2)
 #define DIRECT_3(X)   EACH_4(X, 3)
 #define DIRECT_4(X)   EACH_2(X, 4)
-#define WINOGRAD_1(X) EACH_6(X, 1)
-#define WINOGRAD_2(X) EACH_3(X, 2)
-#define WINOGRAD_3(X) EACH_2(X, 3)
+#define WINOGRAD_1(X) DIRECT_1(X)
+#define WINOGRAD_2(X) DIRECT_2(X)
+#define WINOGRAD_3(X) DIRECT_3(X)
+#define WINOGRAD_4(X) DIRECT_4(X)
 #else
 #define DIRECT_1(X)   EACH_16(X, 1)
 #define DIRECT_2(X)   EACH_12(X, 2)
@@ -86,6 +86,7 @@ enum { TILE_VECTORS = 4, TILE_PIXELS = 16 };
 #define WINOGRAD_1(X) EACH_8(X, 1)
 #define WINOGRAD_2(X) EACH_6(X, 2)
 #define WINOGRAD_3(X) EACH_4(X, 3)
+#define WINOGRAD_4(X)
 #endif
 /* clang-format on */
 
@@ -146,9 +147,10 @@ static inline bool ni_row_source_plain(const ni_row_source *s) {
  * negative. */
 void NI_SIMD(read_row)(const ni_row_source *s, int64_t row, int64_t left, int64_t pixels,
                        float *to);
-/* Four planes of `pairs` pixels each, `plane` elements apart, of 2 * pairs + 2 pixels at d (see
- * ni_tile). */
-void NI_SIMD(winograd_input)(const float *d, int64_t pairs, int64_t c, int64_t plane, float *to);
+/* The same row transformed for Winograd tiles: four planes of `pairs` pixels each, `plane` elements
+ * apart, made from 2 * pairs + 2 pixels. */
+void NI_SIMD(read_row_winograd)(const ni_row_source *s, int64_t row, int64_t left, int64_t pairs,
+                                int64_t plane, float *to);
 /* The transform of what a Winograd tile gives: sum and difference of the pixels of each pair, in
  * two planes. */
 void NI_SIMD(winograd_output)(const float *z, int64_t pairs, int64_t c, int64_t plane, float *to);

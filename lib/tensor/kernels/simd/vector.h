@@ -9,11 +9,12 @@
 #include "libnas/context.h"
 
 #define V_INLINE static inline __attribute__((always_inline))
-/* Unrolls a loop whose count is a constant wholly: arrays of vectors then live in registers. */
+/* for (i = 0; i < n; i++), n a small constant, wholly unrolled: arrays of vectors live in
+ * registers. */
 #if defined(__clang__)
-#define V_UNROLL _Pragma("clang loop unroll(full)")
+#define V_EACH(i, n) _Pragma("clang loop unroll(full)") for (int i = 0; i < (n); i++)
 #else
-#define V_UNROLL _Pragma("GCC unroll 32")
+#define V_EACH(i, n) _Pragma("GCC unroll 32") for (int i = 0; i < (n); i++)
 #endif
 
 #if defined(__AVX512F__)
