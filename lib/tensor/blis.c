@@ -16,6 +16,7 @@ static void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha
     float scale = (float)alpha, keep = (float)beta;
     rntm_t one = BLIS_RNTM_INITIALIZER;
     bli_rntm_set_num_threads(1, &one);
+    bli_rntm_disable_l3_sup(&one); /* its kernels for small matrices read beyond the end of C */
     /* op(A) by its strides alone: BLIS takes a row and a column stride for each matrix. Its
      * interface knows no const; A and B are only read. */
     bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, (dim_t)m, (dim_t)n, (dim_t)k, &scale,

@@ -143,6 +143,7 @@ static inline int test_tables(void (*test)(const ni_kernels *k, results *r)) {
                 {NAS_ISA_AVX512, "avx512"},
                 {NAS_ISA_NEON, "neon"}};
     results r = {0};
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* all is said when a guard ends the program */
     for (size_t i = 0; i < NI_COUNT(sets); i++) {
         ni_kernels k;
         ni_kernels_get(&k, NI_F32, sets[i].isa);

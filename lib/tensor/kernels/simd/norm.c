@@ -4,21 +4,6 @@
  * Sums start afresh in each chunk and are then added, so that long sums lose little. */
 #include "simd.h"
 
-/* Makes the call for each column of channels k .. k + n - 1; n is a constant in all but the last.
- */
-#define COLUMNS(c, call)                                                                           \
-    do {                                                                                           \
-        int64_t k = 0;                                                                             \
-        for (; k + V_WIDTH <= (c); k += V_WIDTH) {                                                 \
-            enum { n = V_WIDTH };                                                                  \
-            call;                                                                                  \
-        }                                                                                          \
-        if (k < (c)) {                                                                             \
-            const int64_t n = (c)-k;                                                               \
-            call;                                                                                  \
-        }                                                                                          \
-    } while (0)
-
 enum { CHUNK = 4096 }; /* elements */
 static int64_t chunk_rows(int64_t c) {
     return most(CHUNK / c, 8);

@@ -25,6 +25,21 @@ static inline int64_t part_start(int64_t total, int64_t n, int64_t i) {
     return total / n * i + least(i, total % n);
 }
 
+/* Makes the call for each column of channels k .. k + n - 1; n is a constant in all but the last.
+ */
+#define COLUMNS(c, call)                                                                           \
+    do {                                                                                           \
+        int64_t k = 0;                                                                             \
+        for (; k + V_WIDTH <= (c); k += V_WIDTH) {                                                 \
+            enum { n = V_WIDTH };                                                                  \
+            call;                                                                                  \
+        }                                                                                          \
+        if (k < (c)) {                                                                             \
+            const int64_t n = (c)-k;                                                               \
+            call;                                                                                  \
+        }                                                                                          \
+    } while (0)
+
 /* ---- tiles (conv_tile.c) -----------------------------------------------------------------------
  *
  * The innermost loops of the dense convolutions. A tile is some pixels of one output row times some
@@ -203,5 +218,7 @@ void NI_SIMD(depthwise_gradient)(const ni_conv *c, uint32_t flags, const ni_conv
 void NI_SIMD(add_moments)(const float *x, int64_t c, int64_t rows, int64_t before, float *mean,
                           float *m2);
 void NI_SIMD(norm_kernels)(ni_kernels *table);
+void NI_SIMD(elementwise_kernels)(ni_kernels *table);
+void NI_SIMD(pool_kernels)(ni_kernels *table);
 
 #endif

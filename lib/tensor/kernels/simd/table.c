@@ -100,4 +100,6 @@ void NI_SIMD(kernels)(ni_kernels *table) {
     table->conv_input_gradient_fused = conv_input_gradient_fused;
     table->conv_weight_gradient_fused = conv_weight_gradient_fused;
     NI_SIMD(norm_kernels)(table);
+    NI_SIMD(elementwise_kernels)(table);
+    NI_SIMD(pool_kernels)(table);
 }

@@ -59,6 +59,9 @@ typedef __mmask16 v_mask;
 V_INLINE v_mask v_less(vector a, vector b) { /* false where one is NaN */
     return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
 }
+V_INLINE v_mask v_equal(vector a, vector b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ);
+}
 V_INLINE v_mask v_above(vector a, vector b) { /* a > b, or a is NaN: the order of max pooling */
     return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ) | _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q);
 }
@@ -116,6 +119,9 @@ V_INLINE vector v_sqrt(vector v) {
 typedef __m256 v_mask;
 V_INLINE v_mask v_less(vector a, vector b) {
     return _mm256_cmp_ps(a, b, _CMP_LT_OQ);
+}
+V_INLINE v_mask v_equal(vector a, vector b) {
+    return _mm256_cmp_ps(a, b, _CMP_EQ_OQ);
 }
 V_INLINE v_mask v_above(vector a, vector b) {
     return _mm256_or_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ), _mm256_cmp_ps(a, a, _CMP_UNORD_Q));
@@ -175,6 +181,9 @@ V_INLINE vector v_sqrt(vector v) {
 typedef uint32x4_t v_mask;
 V_INLINE v_mask v_less(vector a, vector b) {
     return vcltq_f32(a, b);
+}
+V_INLINE v_mask v_equal(vector a, vector b) {
+    return vceqq_f32(a, b);
 }
 V_INLINE v_mask v_above(vector a, vector b) {
     return vornq_u32(vcgtq_f32(a, b), vceqq_f32(a, a));
