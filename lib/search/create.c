@@ -233,16 +233,10 @@ static void list_facts(nas_search *s, const nas_search_options *o, ni_facts *fac
     ni_text_add(fact(facts, c, "isa", false), nas_isa_name(nas_context_isa(c)));
 }
 
-/* The value of a fact; NULL without a sentence when there is none. */
-static const char *stored(nas_store *store, const char *key) {
-    const char *value;
-    return nas_store_fact(store, key, &value) == NAS_OK ? value : NULL;
-}
-
 static nas_status check_same(nas_search *s, nas_store *store, const ni_facts *facts) {
     for (size_t i = 0; i < facts->n; i++) {
         const char *now = ni_text_get(&facts->facts[i].value);
-        const char *was = stored(store, facts->facts[i].key);
+        const char *was = ni_store_find_fact(store, facts->facts[i].key);
         if (was == NULL || !strcmp(was, now)) continue;
         if (!strcmp(facts->facts[i].key, "isa"))
             ni_log(s->context, NAS_LOG_WARNING,
@@ -273,7 +267,7 @@ static nas_status put_facts(nas_search *s, const nas_search_options *o, const ni
 static nas_status begin_store(nas_search *s, const nas_search_options *o) {
     ni_facts facts = {.n = 0};
     nas_status status = NAS_OK;
-    bool resumed = stored(s->store, "controller") != NULL;
+    bool resumed = ni_store_find_fact(s->store, "controller") != NULL;
     list_facts(s, o, &facts);
     for (size_t i = 0; status >= 0 && i < facts.n; i++)
         status = facts.facts[i].value.status;

@@ -101,11 +101,10 @@ nas_status ni_search_take_record(nas_search *s, ni_turn *turn) {
     const ni_trial_row *row = ni_store_row(s->record, turn->trial);
     nas_result_builder *builder;
     nas_result *result = NULL;
-    const char *ended;
+    const char *ended = ni_store_find_fact(s->record, "ended");
     if (row == NULL || turn->phase != NI_TURN_READY || turn->first_turn != turn->number)
         return NAS_OK;
-    bool by_clock = row->state == NAS_STATE_STOPPED && row->number == 0 &&
-                    nas_store_fact(s->record, "ended", &ended) == NAS_OK &&
+    bool by_clock = row->state == NAS_STATE_STOPPED && row->number == 0 && ended &&
                     !strcmp(ended, nas_ended_text(NAS_ENDED_TIME));
     if (row->reason != NAS_REASON_TIME && row->reason != NAS_REASON_VANISHED && !by_clock)
         return NAS_OK;
@@ -122,7 +121,6 @@ nas_status ni_search_take_record(nas_search *s, ni_turn *turn) {
 nas_status nas_search_replay(nas_context *context, nas_store *record,
                              const nas_search_options *options) {
     nas_search *search;
-    const char *turns;
     NI_TRY(ni_enter(context));
     if (record == NULL) return ni_fail(context, NAS_E_INVALID, "the record is NULL");
     NI_TRY(ni_search_make(&search, context, options, record));
@@ -133,7 +131,8 @@ nas_status nas_search_replay(nas_context *context, nas_store *record,
         const ni_trial_row *last = ni_store_row(record, trials - 1);
         search->record_turns = last->first_turn + last->turns;
     }
-    if (status >= 0 && nas_store_fact(record, "turns", &turns) == NAS_OK) {
+    const char *turns = ni_store_find_fact(record, "turns");
+    if (turns) {
         double told;
         if (ni_parse_f64(turns, strlen(turns), &told) && told >= 0 &&
             told < (double)search->record_turns)

@@ -24,14 +24,17 @@ ni_turn *ni_search_deliverable(nas_search *s) {
 }
 
 static nas_status tell(nas_search *s, const ni_turn *turn) {
-    if (turn->forgotten && ni_controller_has_forget(s->controller))
-        NI_TRY(nas_controller_forget(s->controller, turn->number));
-    else
-        NI_TRY(nas_controller_tell(s->controller, turn->proposal, turn->result));
-    for (uint32_t i = 0; i < s->n_entries; i++)
+    nas_status status = turn->forgotten && ni_controller_has_forget(s->controller)
+                            ? nas_controller_forget(s->controller, turn->number)
+                            : nas_controller_tell(s->controller, turn->proposal, turn->result);
+    if (status > 0)
+        status =
+            ni_fail(s->context, NAS_E_INVALID, "controller \"%s\" answered tell with status %d",
+                    nas_controller_name(s->controller), status);
+    for (uint32_t i = 0; status >= 0 && i < s->n_entries; i++)
         if (s->entries[i].first)
-            NI_TRY(nas_evaluator_observe(s->entries[i].evaluator, turn->proposal, turn->result));
-    return NAS_OK;
+            status = nas_evaluator_observe(s->entries[i].evaluator, turn->proposal, turn->result);
+    return status;
 }
 
 nas_status ni_search_deliver(nas_search *s, ni_turn *turn) {
@@ -44,10 +47,6 @@ nas_status ni_search_deliver(nas_search *s, ni_turn *turn) {
     }
     nas_status status = tell(s, turn);
     if (status < 0) return ni_search_fail(s, status);
-    if (status > 0)
-        return ni_search_fail(s, ni_fail(s->context, NAS_E_INVALID,
-                                         "controller \"%s\" answered tell with status %d",
-                                         nas_controller_name(s->controller), status));
     s->told++;
     s->must_tell = false;
     s->told_evaluations += turn->evaluated;

@@ -94,7 +94,8 @@ static void break_off(nas_search *s) {
 static nas_status loop(nas_search *s) {
     bool some;
     for (;;) {
-        NI_TRY(ni_search_ask_all(s));
+        nas_status asked = ni_search_ask_all(s);
+        if (asked < 0) return asked;
         ni_cond_broadcast(s->news);
         NI_TRY(ni_search_hooks(s));
         if (s->failed < 0) return ni_search_failed_again(s);
@@ -110,7 +111,7 @@ static nas_status loop(nas_search *s) {
             NI_TRY(ni_search_deliver(s, turn));
             continue;
         }
-        if (s->flight.n == 0 && s->closing) return NAS_DONE;
+        if (s->flight.n == 0 && asked == NAS_DONE) return NAS_DONE;
         if (!some && s->events.n == 0) ni_cond_wait_for(s->news, s->lock, 0.1);
     }
 }

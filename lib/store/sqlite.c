@@ -214,13 +214,14 @@ static nas_status make_schema(ni_file *file) {
     return status;
 }
 
-static nas_status check_header(ni_file *file, bool read_only) {
+/* *fresh: nothing is in it yet: it is new, or its maker died before it had tables. */
+static nas_status check_header(ni_file *file, bool *fresh) {
     int64_t application = 0, version = 0, tables = 0;
     NI_TRY(pragma_int(file, "PRAGMA application_id", &application));
     NI_TRY(pragma_int(file, "PRAGMA user_version", &version));
     NI_TRY(pragma_int(file, "SELECT count(*) FROM sqlite_master", &tables));
-    if (application == 0 && version == 0 && tables == 0 && !read_only)
-        return make_schema(file); /* new, or its maker died before it had tables */
+    *fresh = application == 0 && version == 0 && tables == 0;
+    if (*fresh) return NAS_OK;
     if (application != APPLICATION_ID)
         return ni_fail(file->context, NAS_E_CORRUPT,
                        "\"%s\" is not a libnas store: it is an SQLite database of another program",
@@ -289,7 +290,11 @@ static nas_status open_reading(ni_file *file, const char *vfs) {
     int code = sqlite3_exec(file->db, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL);
     if ((code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_READONLY)
         NI_TRY(reopen_immutable(file, vfs));
-    return check_header(file, true);
+    bool fresh;
+    NI_TRY(check_header(file, &fresh));
+    if (!fresh) return NAS_OK;
+    return ni_fail(file->context, NAS_E_CORRUPT, "\"%s\" is not a libnas store: it is empty",
+                   file->path);
 }
 
 static nas_status open_writing(ni_file *file, const nas_store_options *options) {
@@ -302,12 +307,14 @@ static nas_status open_writing(ni_file *file, const nas_store_options *options) 
         return ni_fail(file->context, NAS_E_IO,
                        "store \"%s\" may not be written; open it to be read only", file->path);
     NI_TRY(harden(file));
-    NI_TRY(check_header(file, false));
+    bool fresh;
+    NI_TRY(check_header(file, &fresh));
     NI_TRY(run(file, "PRAGMA journal_mode=WAL", "setting its log"));
-    return run(file,
+    NI_TRY(run(file,
                options->durable == NAS_DURABLE_POWER ? "PRAGMA synchronous=FULL"
                                                      : "PRAGMA synchronous=NORMAL",
-               "setting its log");
+               "setting its log"));
+    return fresh ? make_schema(file) : NAS_OK;
 }
 
 nas_status ni_file_open(ni_file **out, nas_context *context, const char *path,

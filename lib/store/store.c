@@ -389,14 +389,19 @@ nas_status ni_store_get_kept(nas_store *store, uint64_t trial, void **out, size_
 /* ---- the public calls
  * ------------------------------------------------------------------------------------- */
 
-nas_status nas_store_fact(nas_store *store, const char *key, const char **out) {
-    NI_TRY(ni_enter(store->context));
-    if (key == NULL) return ni_fail(store->context, NAS_E_INVALID, "the fact's key is NULL");
-    ni_mutex_lock(store->mutex);
+const char *ni_store_find_fact(nas_store *store, const char *key) {
     const char *value = NULL;
+    ni_mutex_lock(store->mutex);
     for (size_t i = 0; i < store->facts.n; i++)
         if (!strcmp(store->facts.items[i].key, key)) value = store->facts.items[i].value;
     ni_mutex_unlock(store->mutex);
+    return value;
+}
+
+nas_status nas_store_fact(nas_store *store, const char *key, const char **out) {
+    NI_TRY(ni_enter(store->context));
+    if (key == NULL) return ni_fail(store->context, NAS_E_INVALID, "the fact's key is NULL");
+    const char *value = ni_store_find_fact(store, key);
     if (value == NULL)
         return ni_fail(store->context, NAS_E_NOT_FOUND, "the store has no fact \"%s\"", key);
     *out = value;

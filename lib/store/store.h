@@ -38,6 +38,8 @@ nas_status ni_store_put_kept(nas_store *store, uint64_t trial, const void *bytes
 nas_status ni_store_get_state(nas_store *store, const char *name, void **out, size_t *n);
 nas_status ni_store_get_kept(nas_store *store, uint64_t trial, void **out, size_t *n);
 
+/* The value of a fact, NULL when there is none: no sentence. Borrowed until it is put again. */
+const char *ni_store_find_fact(nas_store *store, const char *key);
 /* A recorded trial, also past the ones that nas_store_trials counts; NULL when there is none.
  * Borrowed from the store. */
 const ni_trial_row *ni_store_row(nas_store *store, uint64_t trial);

@@ -51,14 +51,18 @@ static inline nas_context *plugin_context(void) {
 }
 
 /* Everything is freed, so the context holds nothing of the caller's any more. */
-static inline void plugin_end(nas_context *context) { nas_context_free(context); }
+static inline void plugin_end(nas_context *context) {
+    nas_context_free(context);
+}
 
 static inline void plugin_softmax(const double *logits, uint32_t n, double *p) {
     double top = logits[0], sum = 0;
     for (uint32_t i = 1; i < n; i++)
         if (logits[i] > top) top = logits[i];
-    for (uint32_t i = 0; i < n; i++) sum += p[i] = exp(logits[i] - top);
-    for (uint32_t i = 0; i < n; i++) p[i] /= sum;
+    for (uint32_t i = 0; i < n; i++)
+        sum += p[i] = exp(logits[i] - top);
+    for (uint32_t i = 0; i < n; i++)
+        p[i] /= sum;
 }
 
 /* One search from beginning to end over the options; *trials counts what was tried. */

@@ -4,29 +4,33 @@
  * keeps the direction v; the training gradients at w + R v and w - R v; and the weight step. */
 #include "plugin.h"
 
-/* ---- the controller ----------------------------------------------------------------------------- */
+/* ---- the controller -----------------------------------------------------------------------------
+ */
 
 typedef struct {
-    uint32_t n;                /* alternatives of the one decision */
-    int32_t softmax;           /* 1: paths weigh softmax(alpha); 0: alpha itself, as in the toy */
-    double rate;               /* plain gradient descent on alpha */
-    uint64_t step, steps;      /* of the epoch */
-    uint32_t phase;            /* 0 look-ahead, 1 plus, 2 minus, 3 weight step */
+    uint32_t n;           /* alternatives of the one decision */
+    int32_t softmax;      /* 1: paths weigh softmax(alpha); 0: alpha itself, as in the toy */
+    double rate;          /* plain gradient descent on alpha */
+    uint64_t step, steps; /* of the epoch */
+    uint32_t phase;       /* 0 look-ahead, 1 plus, 2 minus, 3 weight step */
     double alpha[8], d[8], plus[8];
     double radius, eta;
     double gradient[8]; /* the last second-order gradient, for the tests */
 } darts;
 
 static void weights(const darts *self, double *p) {
-    if (self->softmax) plugin_softmax(self->alpha, self->n, p);
-    else memcpy(p, self->alpha, self->n * sizeof *p);
+    if (self->softmax)
+        plugin_softmax(self->alpha, self->n, p);
+    else
+        memcpy(p, self->alpha, self->n * sizeof *p);
 }
 
 /* d loss / d alpha from d loss / d path weight */
 static void chain(const darts *self, const double *by_path, double *by_alpha) {
     double p[8], mean = 0;
     weights(self, p);
-    for (uint32_t i = 0; i < self->n; i++) mean += p[i] * by_path[i];
+    for (uint32_t i = 0; i < self->n; i++)
+        mean += p[i] * by_path[i];
     for (uint32_t i = 0; i < self->n; i++)
         by_alpha[i] = self->softmax ? p[i] * (by_path[i] - mean) : by_path[i];
 }
@@ -38,7 +42,8 @@ static nas_status darts_ask(void *user, nas_random *stream, nas_proposal_builder
     (void)stream;
     if (self->step == self->steps) return NAS_DONE;
     weights(self, p);
-    for (uint32_t i = 0; i < self->n; i++) paths[i] = (nas_path){i, 1, p[i], 1};
+    for (uint32_t i = 0; i < self->n; i++)
+        paths[i] = (nas_path){i, 1, p[i], 1};
     TRY(nas_propose_paths(out, 0, paths, self->n));
     switch (self->phase) {
     case 0:
@@ -74,7 +79,9 @@ static nas_status darts_tell(void *user, const nas_proposal *asked, const nas_re
         self->radius = 0.01 / norm;
         chain(self, by_path, self->d);
         break;
-    case 1: chain(self, by_path, self->plus); break;
+    case 1:
+        chain(self, by_path, self->plus);
+        break;
     case 2:
         chain(self, by_path, minus);
         for (uint32_t i = 0; i < self->n; i++) {
@@ -83,7 +90,8 @@ static nas_status darts_tell(void *user, const nas_proposal *asked, const nas_re
             self->alpha[i] -= self->rate * self->gradient[i];
         }
         break;
-    default: self->step++;
+    default:
+        self->step++;
     }
     self->phase = (self->phase + 1) % 4;
     return NAS_OK;
@@ -96,7 +104,8 @@ static const nas_controller_ops darts_ops = {
     .tell = darts_tell,
 };
 
-/* ---- a fake evaluator: a loss with exact gradients, and SGD with momentum over it --------------- */
+/* ---- a fake evaluator: a loss with exact gradients, and SGD with momentum over it ---------------
+ */
 
 typedef struct fake fake;
 struct fake {
@@ -116,13 +125,14 @@ static nas_status fake_evaluate(void *user, const nas_proposal *asked, nas_repor
     double p[8], at[18], by_w[18], by_p[8], norm = 0, loss;
     uint64_t ahead = 0;
     (void)progress;
-    for (uint32_t i = 0; i < n; i++) p[i] = paths[i].weight;
+    for (uint32_t i = 0; i < n; i++)
+        p[i] = paths[i].weight;
     memcpy(at, self->w, sizeof at);
     if (nas_proposal_weights(asked, &ahead) == NAS_WEIGHTS_LOOKAHEAD) {
         self->loss(self, 0, self->w, p, by_w, by_p);
         for (uint32_t i = 0; i < self->n_weights; i++)
-            at[i] -= self->eta *
-                     (self->mu * self->momentum[i] + by_w[i] + self->decay * self->w[i]);
+            at[i] -=
+                self->eta * (self->mu * self->momentum[i] + by_w[i] + self->decay * self->w[i]);
         TRY(nas_result_set(out, "learning_rate", self->eta));
     }
     for (uint32_t i = 0; i < self->n_weights; i++)
@@ -130,10 +140,12 @@ static nas_status fake_evaluate(void *user, const nas_proposal *asked, nas_repor
     loss = self->loss(self, nas_proposal_split(asked) == NAS_SPLIT_VALIDATION, at, p, by_w, by_p);
     if (nas_proposal_wants(asked) & NAS_WANT_KEEP_DIRECTION) {
         memcpy(self->v, by_w, sizeof by_w);
-        for (uint32_t i = 0; i < self->n_weights; i++) norm += by_w[i] * by_w[i];
+        for (uint32_t i = 0; i < self->n_weights; i++)
+            norm += by_w[i] * by_w[i];
         TRY(nas_result_set(out, "direction_norm", sqrt(norm)));
     }
-    if (nas_proposal_wants(asked) & NAS_WANT_ARCH_GRADIENT) TRY(nas_result_set_gradient(out, by_p, n));
+    if (nas_proposal_wants(asked) & NAS_WANT_ARCH_GRADIENT)
+        TRY(nas_result_set_gradient(out, by_p, n));
     if (nas_proposal_wants(asked) & NAS_WANT_WEIGHT_STEP)
         for (uint32_t i = 0; i < self->n_weights; i++) {
             self->momentum[i] = self->mu * self->momentum[i] + by_w[i] + self->decay * self->w[i];
@@ -157,7 +169,8 @@ static void run(darts *controller_self, fake *evaluator_self, uint64_t expect_tu
     nas_search *search;
     nas_search_options options;
     nas_trial trial = {.struct_size = sizeof trial};
-    MUST(context, nas_controller_create(&controller, context, "darts2", &darts_ops, controller_self));
+    MUST(context,
+         nas_controller_create(&controller, context, "darts2", &darts_ops, controller_self));
     MUST(context, nas_evaluator_create(&evaluator, context, "fake", &fake_ops, evaluator_self));
     nas_named_evaluator named = {"fake", evaluator};
     nas_search_options_init(&options);
@@ -177,7 +190,8 @@ static void run(darts *controller_self, fake *evaluator_self, uint64_t expect_tu
     plugin_end(context);
 }
 
-/* ---- the quadratic toy: L_train = |w - A alpha|^2 / 2, L_val = |w - b|^2 / 2 -------------------- */
+/* ---- the quadratic toy: L_train = |w - A alpha|^2 / 2, L_val = |w - b|^2 / 2 --------------------
+ */
 
 static const double toy_a[2][3] = {{1.0, -0.5, 0.25}, {0.5, 2.0, -1.0}}, toy_b[2] = {0.7, -0.3};
 
@@ -189,12 +203,14 @@ static double toy_loss(const fake *self, int validation, const double *w, const 
         double target = toy_b[r];
         if (!validation) {
             target = 0;
-            for (uint32_t i = 0; i < 3; i++) target += toy_a[r][i] * p[i];
+            for (uint32_t i = 0; i < 3; i++)
+                target += toy_a[r][i] * p[i];
         }
         by_w[r] = w[r] - target;
         loss += 0.5 * by_w[r] * by_w[r];
         if (!validation)
-            for (uint32_t i = 0; i < 3; i++) by_p[i] -= toy_a[r][i] * by_w[r];
+            for (uint32_t i = 0; i < 3; i++)
+                by_p[i] -= toy_a[r][i] * by_w[r];
     }
     return loss;
 }
@@ -209,7 +225,8 @@ static void test_quadratic(void **state) {
         double v[2], product[2];
         for (int r = 0; r < 2; r++) {
             product[r] = 0;
-            for (int i = 0; i < 3; i++) product[r] += toy_a[r][i] * alpha[i];
+            for (int i = 0; i < 3; i++)
+                product[r] += toy_a[r][i] * alpha[i];
             v[r] = w[r] - eta * (w[r] - product[r]) - toy_b[r];
         }
         for (int i = 0; i < 3; i++) {
@@ -218,7 +235,8 @@ static void test_quadratic(void **state) {
         }
         for (int r = 0; r < 2; r++) {
             product[r] = 0;
-            for (int i = 0; i < 3; i++) product[r] += toy_a[r][i] * alpha[i];
+            for (int i = 0; i < 3; i++)
+                product[r] += toy_a[r][i] * alpha[i];
             w[r] -= eta * (w[r] - product[r]);
         }
     }
@@ -229,10 +247,12 @@ static void test_quadratic(void **state) {
         CLOSE(controller.gradient[i], exact[i], 1e-11);
         CLOSE(controller.alpha[i], alpha[i], 1e-11);
     }
-    for (int r = 0; r < 2; r++) CLOSE(evaluator.w[r], w[r], 1e-11);
+    for (int r = 0; r < 2; r++)
+        CLOSE(evaluator.w[r], w[r], 1e-11);
 }
 
-/* ---- two branches: logits = p0 x W1' + p1 tanh(x W2') + p2 0, against the authors' code ---------- */
+/* ---- two branches: logits = p0 x W1' + p1 tanh(x W2') + p2 0, against the authors' code
+ * ---------- */
 
 static double branches_loss(const fake *self, int validation, const double *w, const double *p,
                             double *by_w, double *by_p) {
@@ -270,20 +290,21 @@ static double branches_loss(const fake *self, int validation, const double *w, c
 
 static void branches(double eta, int with_buffer, const double *expected) {
     darts controller = {.n = 3, .softmax = 1, .steps = 1, .alpha = {0.1, -0.2, 0.3}};
-    fake evaluator = {.n_weights = 12, .n_paths = 3, .eta = eta, .mu = 0.9, .decay = 3e-4,
-                      .loss = branches_loss};
+    fake evaluator = {
+        .n_weights = 12, .n_paths = 3, .eta = eta, .mu = 0.9, .decay = 3e-4, .loss = branches_loss};
     double by_p[8], p[3];
     for (int o = 1; o <= 2; o++)
         for (int k = 0; k < 6; k++)
             evaluator.w[6 * (o - 1) + k] = (double)((29 * k + 13 * o) % 23 - 11) / 20;
     plugin_softmax(controller.alpha, 3, p);
-    CLOSE(branches_loss(&evaluator, 0, evaluator.w, p, evaluator.momentum, by_p), 1.0882869307869778,
-          1e-14);
+    CLOSE(branches_loss(&evaluator, 0, evaluator.w, p, evaluator.momentum, by_p),
+          1.0882869307869778, 1e-14);
     for (int i = 0; i < 12; i++)
         evaluator.momentum[i] =
             with_buffer ? evaluator.momentum[i] + evaluator.decay * evaluator.w[i] : 0;
     run(&controller, &evaluator, 4);
-    for (int i = 0; i < 3; i++) CLOSE(controller.gradient[i], expected[i], 1e-11);
+    for (int i = 0; i < 3; i++)
+        CLOSE(controller.gradient[i], expected[i], 1e-11);
 }
 
 static void test_branches(void **state) {

@@ -6,7 +6,8 @@
 
 enum { DECISIONS = 3, OPS = 4, WEIGHT_STEPS = 12, SAMPLES = 12, EPOCHS = 40 };
 
-/* ---- the controller ----------------------------------------------------------------------------- */
+/* ---- the controller -----------------------------------------------------------------------------
+ */
 
 typedef struct {
     double logits[DECISIONS][OPS], baseline;
@@ -90,7 +91,8 @@ static const nas_controller_ops enas_ops = {
     .load = enas_load,
 };
 
-/* ---- fake shared weights: each operation learns towards what it is worth ------------------------- */
+/* ---- fake shared weights: each operation learns towards what it is worth
+ * ------------------------- */
 
 static const double worth[DECISIONS][OPS] = {
     {0.1, 0.9, 0.3, 0.2}, {0.8, 0.1, 0.2, 0.3}, {0.2, 0.3, 0.1, 0.7}};
@@ -113,8 +115,10 @@ static nas_status supernet_evaluate(void *user, const nas_proposal *asked, nas_r
             *shared += 0.2 * (worth[d][path->alternative] - *shared);
         mean += *shared / DECISIONS;
     }
-    if (nas_proposal_wants(asked) & NAS_WANT_WEIGHT_STEP) self->steps++;
-    else self->measured++;
+    if (nas_proposal_wants(asked) & NAS_WANT_WEIGHT_STEP)
+        self->steps++;
+    else
+        self->measured++;
     if (!(nas_proposal_wants(asked) & NAS_WANT_METRICS)) return NAS_OK;
     return nas_result_set(out, "accuracy", mean);
 }
@@ -135,8 +139,8 @@ static void search_once(enas *controller_self, supernet *evaluator_self, uint64_
     nas_search_options options;
     nas_trial last = {.struct_size = sizeof last};
     MUST(context, nas_controller_create(&controller, context, "enas", &enas_ops, controller_self));
-    MUST(context, nas_evaluator_create(&evaluator, context, "supernet", &supernet_ops,
-                                       evaluator_self));
+    MUST(context,
+         nas_evaluator_create(&evaluator, context, "supernet", &supernet_ops, evaluator_self));
     nas_named_evaluator named = {"supernet", evaluator};
     nas_search_options_init(&options);
     options.space = space;

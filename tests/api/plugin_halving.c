@@ -8,7 +8,8 @@
 
 enum { FIRST = 27, ETA = 3, RUNGS = 4 };
 
-/* ---- the controller ----------------------------------------------------------------------------- */
+/* ---- the controller -----------------------------------------------------------------------------
+ */
 
 typedef struct {
     nas_arch *arch;
@@ -34,15 +35,18 @@ static nas_status halving_ask(void *user, nas_random *stream, nas_proposal_build
         if (self->told < self->size) return NAS_WAIT;
         if (self->rung + 1 == RUNGS) return NAS_DONE;
         qsort(self->candidates, self->size, sizeof(candidate), better_first);
-        for (uint32_t i = self->size / ETA; i < self->size; i++) nas_arch_free(self->candidates[i].arch);
+        for (uint32_t i = self->size / ETA; i < self->size; i++)
+            nas_arch_free(self->candidates[i].arch);
         self->rung++;
         self->size /= ETA;
         self->epochs *= ETA;
         self->asked = self->told = 0;
     }
     candidate *one = &self->candidates[self->asked];
-    if (self->rung == 0) TRY(nas_space_sample(nas_propose_space(out), stream, &one->arch));
-    else TRY(nas_propose_from(out, one->trial, NAS_FROM_CONTINUE));
+    if (self->rung == 0)
+        TRY(nas_space_sample(nas_propose_space(out), stream, &one->arch));
+    else
+        TRY(nas_propose_from(out, one->trial, NAS_FROM_CONTINUE));
     TRY(nas_propose_arch(out, one->arch));
     TRY(nas_propose_fidelity(out, "epochs", self->epochs));
     TRY(nas_propose_token(out, &self->asked, sizeof self->asked));
@@ -76,9 +80,12 @@ static const nas_controller_ops halving_ops = {
     .destroy = halving_destroy,
 };
 
-/* ---- a fake trainer: better x learn faster; what it keeps is how long it trained ----------------- */
+/* ---- a fake trainer: better x learn faster; what it keeps is how long it trained
+ * ----------------- */
 
-static double quality(double x, double epochs) { return 0.9 - 0.02 * fabs(x - 61) / 10 - 0.3 / epochs; }
+static double quality(double x, double epochs) {
+    return 0.9 - 0.02 * fabs(x - 61) / 10 - 0.3 / epochs;
+}
 
 typedef struct {
     atomic_int epochs_trained, from_scratch, continued;
@@ -154,7 +161,8 @@ static char *search_once(uint64_t seed, uint32_t window, uint32_t workers, doubl
     assert_int_equal(nas_search_trials(search), 27 + 9 + 3 + 1);
     assert_int_equal(work.from_scratch, 27);
     assert_int_equal(work.continued, 9 + 3 + 1);
-    assert_int_equal(work.epochs_trained, 27 * 1 + 9 * 2 + 3 * 6 + 1 * 18); /* nothing trained twice */
+    assert_int_equal(work.epochs_trained,
+                     27 * 1 + 9 * 2 + 3 * 6 + 1 * 18); /* nothing trained twice */
     MUST(context, nas_search_state(search, &progress));
     CLOSE(progress.epochs, 27 + 18 + 18 + 18, 0);
     double best = -1; /* of the sampled */

@@ -1,13 +1,14 @@
-/* Two-path ProxylessNAS (Cai et al., "ProxylessNAS: direct neural architecture search on target task
- * and hardware", ICLR 2019, section 3.2) as a controller of one's own: an architecture step lists
- * two paths, of which one is active; a weight step runs one sampled path. The loss of the fake
- * evaluator is linear in the gates, so every number is known. */
+/* Two-path ProxylessNAS (Cai et al., "ProxylessNAS: direct neural architecture search on target
+ * task and hardware", ICLR 2019, section 3.2) as a controller of one's own: an architecture step
+ * lists two paths, of which one is active; a weight step runs one sampled path. The loss of the
+ * fake evaluator is linear in the gates, so every number is known. */
 #include "plugin.h"
 
 enum { OPS = 4 };
 static const double loss_of[OPS] = {0.7, -0.2, 0.1, 0.4};
 
-/* ---- the controller ----------------------------------------------------------------------------- */
+/* ---- the controller -----------------------------------------------------------------------------
+ */
 
 typedef struct {
     double alpha[OPS], second[OPS]; /* Adam's second moments; beta1 is 0 */
@@ -53,23 +54,27 @@ static nas_status proxyless_tell(void *user, const nas_proposal *asked, const na
     self->turn++;
     if (nas_proposal_wants(asked) & NAS_WANT_WEIGHT_STEP) return NAS_OK;
     if (n != 2 || n_gradient != 2) return NAS_E_SHAPE;
-    for (int i = 0; i < 2; i++) logits[i] = self->alpha[paths[i].alternative];
+    for (int i = 0; i < 2; i++)
+        logits[i] = self->alpha[paths[i].alternative];
     plugin_softmax(logits, 2, p);
     self->steps++;
     memset(self->gradient, 0, sizeof self->gradient);
     for (int i = 0; i < 2; i++)
         for (int j = 0; j < 2; j++)
             self->gradient[paths[i].alternative] += by_gate[j] * p[j] * ((i == j) - p[i]);
-    for (int i = 0; i < 2; i++) before += exp(self->alpha[paths[i].alternative]);
+    for (int i = 0; i < 2; i++)
+        before += exp(self->alpha[paths[i].alternative]);
     for (int i = 0; i < OPS; i++) { /* Adam over the whole block: an unsampled one has gradient 0 */
         double g = self->gradient[i];
         self->second[i] = 0.999 * self->second[i] + 0.001 * g * g;
-        self->alpha[i] -= self->rate * g /
-                          (sqrt(self->second[i] / (1 - pow(0.999, (double)self->steps))) + 1e-8);
+        self->alpha[i] -=
+            self->rate * g / (sqrt(self->second[i] / (1 - pow(0.999, (double)self->steps))) + 1e-8);
     }
-    for (int i = 0; i < 2; i++) after += exp(self->alpha[paths[i].alternative]);
+    for (int i = 0; i < 2; i++)
+        after += exp(self->alpha[paths[i].alternative]);
     self->offset = log(after / before);
-    for (int i = 0; i < 2; i++) self->alpha[paths[i].alternative] -= self->offset;
+    for (int i = 0; i < 2; i++)
+        self->alpha[paths[i].alternative] -= self->offset;
     return NAS_OK;
 }
 
@@ -80,7 +85,8 @@ static const nas_controller_ops proxyless_ops = {
     .tell = proxyless_tell,
 };
 
-/* ---- the fake evaluator ---------------------------------------------------------------------------- */
+/* ---- the fake evaluator
+ * ---------------------------------------------------------------------------- */
 
 typedef struct {
     uint32_t pair[2]; /* of the last architecture step: active, not active */
@@ -143,7 +149,8 @@ static void run(proxyless *controller_self, gates *evaluator_self, uint64_t seed
 }
 
 static void test_one_step(void **state) {
-    /* The draw is the stream's: the first seed whose pair is (2 active, 0 not) has known numbers. */
+    /* The draw is the stream's: the first seed whose pair is (2 active, 0 not) has known numbers.
+     */
     int seen = 0;
     (void)state;
     for (uint64_t seed = 0; seed < 500 && !seen; seed++) {
@@ -175,13 +182,15 @@ static void test_search(void **state) {
     for (int i = 0; i < OPS; i++)
         if (i != 1) assert_true(p[1] > p[i]); /* the least loss wins */
     uint64_t sum = 0;
-    for (int i = 0; i < OPS; i++) sum += evaluator.weight_steps[i];
+    for (int i = 0; i < OPS; i++)
+        sum += evaluator.weight_steps[i];
     assert_int_equal(sum, 2000);
     for (int i = 0; i < OPS; i++)
         if (i != 1) assert_true(evaluator.weight_steps[1] > evaluator.weight_steps[i]);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_step), cmocka_unit_test(test_search)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_step),
+                                       cmocka_unit_test(test_search)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,13 @@
 /* Proxy warm-up (Abdelfattah et al., "Zero-cost proxies for lightweight NAS", ICLR 2021, section 4)
  * as a controller that wraps another: it scores N random architectures by the evaluator "proxy",
- * trains the best K of them by the evaluator "train", and hands over to regularized evolution, whose
- * first population they are. No scoring hides inside ask. */
+ * trains the best K of them by the evaluator "train", and hands over to regularized evolution,
+ * whose first population they are. No scoring hides inside ask. */
 #include "plugin.h"
 
 enum { PROXIED = 40, TRAINED = 5, POPULATION = 5, EVOLVED = 30 };
 
-/* ---- the controller ----------------------------------------------------------------------------- */
+/* ---- the controller -----------------------------------------------------------------------------
+ */
 
 typedef struct {
     nas_arch *arch;
@@ -16,7 +17,7 @@ typedef struct {
 typedef struct {
     nas_controller *inner; /* owned */
     const nas_space *space;
-    uint64_t asked, told;  /* of all phases */
+    uint64_t asked, told; /* of all phases */
     scored candidates[PROXIED];
 } warmup;
 
@@ -55,7 +56,8 @@ static nas_status warmup_tell(void *user, const nas_proposal *asked, const nas_r
     if (!strcmp(nas_proposal_evaluator(asked), "train"))
         return nas_controller_tell(self->inner, asked, got);
     for (uint64_t i = 0; i < PROXIED; i++) /* drawn twice: both have the score */
-        if (self->candidates[i].arch && nas_arch_equal(self->candidates[i].arch, nas_proposal_arch(asked)))
+        if (self->candidates[i].arch &&
+            nas_arch_equal(self->candidates[i].arch, nas_proposal_arch(asked)))
             TRY(nas_result_metric(got, "proxy", &self->candidates[i].score));
     return NAS_OK;
 }
@@ -84,7 +86,8 @@ static nas_status warmup_load(void *user, nas_reader *from) {
 
 static void warmup_destroy(void *user) {
     warmup *self = user;
-    for (int i = 0; i < PROXIED; i++) nas_arch_free(self->candidates[i].arch);
+    for (int i = 0; i < PROXIED; i++)
+        nas_arch_free(self->candidates[i].arch);
     nas_controller_free(self->inner);
     free(self);
 }
@@ -98,7 +101,8 @@ static const nas_controller_ops warmup_ops = {
     .destroy = warmup_destroy,
 };
 
-/* ---- two fake evaluators: the proxy is a coarse view of what training finds ----------------------- */
+/* ---- two fake evaluators: the proxy is a coarse view of what training finds
+ * ----------------------- */
 
 enum { DECISIONS = 6, OPS = 5 };
 static double truth(const nas_proposal *asked) {
@@ -180,7 +184,8 @@ static void search_with(uint32_t window, double *found) {
         assert_true(of_this >= 0);
         if (of_this < least) least = of_this;
     }
-    for (uint64_t i = 0; i < PROXIED; i++) above += proxies[i] > least;
+    for (uint64_t i = 0; i < PROXIED; i++)
+        above += proxies[i] > least;
     assert_true(above < TRAINED);
 
     /* They are the parents of what follows: evolution draws no random population of its own. */
@@ -194,7 +199,8 @@ static void search_with(uint32_t window, double *found) {
     *found = trial.score;
     nas_search_free(search);
     nas_controller_free(controller);
-    for (int i = 0; i < 2; i++) nas_evaluator_free(evaluators[i]);
+    for (int i = 0; i < 2; i++)
+        nas_evaluator_free(evaluators[i]);
     nas_space_free(space);
     plugin_end(context);
 }

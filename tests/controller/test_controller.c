@@ -19,8 +19,10 @@ static void tell(fixture *f, nas_controller *controller, const nas_proposal *p, 
     nas_result_builder *builder;
     nas_result *result;
     MUST(f->context, nas_result_create(&builder, f->context));
-    if (isfinite(score)) MUST(f->context, nas_result_set(builder, "accuracy", score));
-    else MUST(f->context, nas_result_set_infeasible(builder, NAS_REASON_DIVERGED, ""));
+    if (isfinite(score))
+        MUST(f->context, nas_result_set(builder, "accuracy", score));
+    else
+        MUST(f->context, nas_result_set_infeasible(builder, NAS_REASON_DIVERGED, ""));
     MUST(f->context, ni_result_take(builder, &result));
     ni_result_set_score(result, score);
     MUST(f->context, nas_controller_tell(controller, p, result));
@@ -57,7 +59,8 @@ static nas_controller *reload(fixture *f, nas_controller *old, nas_controller *f
     return fresh;
 }
 
-/* ---- by name ------------------------------------------------------------------------------------------ */
+/* ---- by name
+ * ------------------------------------------------------------------------------------------ */
 
 static void test_named(void **state) {
     fixture f;
@@ -65,9 +68,9 @@ static void test_named(void **state) {
     (void)state;
     fixture_begin(&f, 2, 3);
     const char *good[] = {"population=20", "sample=5", "distinct=yes"};
-    const char *unknown[] = {"populaton=20"}, *range[] = {"population=0"}, *text[] = {"sample=five"},
-               *form[] = {"sample"}, *too_many[] = {"population=3", "sample=4"},
-               *choice[] = {"distinct=perhaps"};
+    const char *unknown[] = {"populaton=20"}, *range[] = {"population=0"},
+               *text[] = {"sample=five"}, *form[] = {"sample"},
+               *too_many[] = {"population=3", "sample=4"}, *choice[] = {"distinct=perhaps"};
     nas_controller_free(named(&f, "evolution", good, 3));
     const char *small[] = {"population=3"};
     nas_controller_free(named(&f, "evolution", small, 1)); /* the default sample shrinks with it */
@@ -139,7 +142,8 @@ static void test_table(void **state) {
     fixture_end(&f);
 }
 
-/* ---- random ------------------------------------------------------------------------------------------- */
+/* ---- random
+ * ------------------------------------------------------------------------------------------- */
 
 static void test_random_without(void **state) {
     /* 3 decisions of 3: 27 networks, each once, then done; also when it is saved on the way. */
@@ -152,22 +156,26 @@ static void test_random_without(void **state) {
         char *texts[27];
         nas_proposal *p;
         for (uint64_t turn = 0; turn < 27; turn++) {
-            if (turn == reload_at) controller = reload(&f, controller, named(&f, "random", without, 1));
+            if (turn == reload_at)
+                controller = reload(&f, controller, named(&f, "random", without, 1));
             MUST(f.context, ask(&f, controller, turn, &p));
             texts[turn] = strdup(nas_arch_text(nas_proposal_arch(p)));
-            for (uint64_t i = 0; i < turn; i++) assert_string_not_equal(texts[i], texts[turn]);
+            for (uint64_t i = 0; i < turn; i++)
+                assert_string_not_equal(texts[i], texts[turn]);
             ni_proposal_free(p);
         }
         assert_int_equal(ask(&f, controller, 27, &p), NAS_DONE);
         assert_int_equal(ask(&f, controller, 28, &p), NAS_DONE);
-        for (int i = 0; i < 27; i++) free(texts[i]);
+        for (int i = 0; i < 27; i++)
+            free(texts[i]);
         nas_controller_free(controller);
     }
     fixture_end(&f);
 }
 
 static void test_random_with(void **state) {
-    /* Uniform: 9 networks, 1800 samples; chi-square with 8 degrees of freedom below 26.1 (0.1 %). */
+    /* Uniform: 9 networks, 1800 samples; chi-square with 8 degrees of freedom below 26.1 (0.1 %).
+     */
     fixture f;
     double counts[9] = {0}, chi = 0;
     (void)state;
@@ -182,17 +190,21 @@ static void test_random_with(void **state) {
         counts[3 * a.integer + b.integer]++;
         ni_proposal_free(p);
     }
-    for (int i = 0; i < 9; i++) chi += (counts[i] - 200) * (counts[i] - 200) / 200;
+    for (int i = 0; i < 9; i++)
+        chi += (counts[i] - 200) * (counts[i] - 200) / 200;
     assert_true(chi < 26.1);
     nas_controller_free(controller);
     fixture_end(&f);
 }
 
-/* ---- evolution ------------------------------------------------------------------------------------------ */
+/* ---- evolution
+ * ------------------------------------------------------------------------------------------ */
 
 enum { BITS = 8, POPULATION = 6, CYCLES = 60 };
 
-static double bits_score(const nas_proposal *p) { return letters_value(p, BITS, 2); }
+static double bits_score(const nas_proposal *p) {
+    return letters_value(p, BITS, 2);
+}
 
 static uint32_t differences(const nas_arch *a, const nas_arch *b) {
     uint32_t n = 0;
@@ -234,7 +246,8 @@ static void test_evolution_ages(void **state) {
         ni_proposal_free(p);
     }
     assert_true(best == 1); /* all ones, in 60 of 256 */
-    for (int i = 0; i < CYCLES; i++) nas_arch_free(history[i]);
+    for (int i = 0; i < CYCLES; i++)
+        nas_arch_free(history[i]);
     nas_controller_free(controller);
     fixture_end(&f);
 }
@@ -250,8 +263,8 @@ static void test_evolution_parents(void **state) {
     for (int all = 0; all < 2; all++) {
         const char *one_settings[] = {"population=6", "sample=1"},
                    *all_settings[] = {"population=6", "sample=6", "replacement=no"};
-        nas_controller *controller = all ? named(&f, "evolution", all_settings, 3)
-                                         : named(&f, "evolution", one_settings, 2);
+        nas_controller *controller =
+            all ? named(&f, "evolution", all_settings, 3) : named(&f, "evolution", one_settings, 2);
         double scores[1500];
         for (uint64_t turn = 0; turn < 1500; turn++) {
             nas_proposal *p;
@@ -273,7 +286,8 @@ static void test_evolution_parents(void **state) {
         }
         nas_controller_free(controller);
     }
-    for (int i = 0; i < POPULATION; i++) chi += pow(ages[i] - 249, 2) / 249;
+    for (int i = 0; i < POPULATION; i++)
+        chi += pow(ages[i] - 249, 2) / 249;
     assert_true(chi < 20.5);
     fixture_end(&f);
 }
@@ -302,7 +316,8 @@ static void test_evolution_in_flight(void **state) {
         ni_proposal_free(p);
     }
     assert_true(of_failed > 0 && of_failed < 25); /* only where it was drawn twice */
-    for (int i = 0; i < POPULATION; i++) ni_proposal_free(flight[i]);
+    for (int i = 0; i < POPULATION; i++)
+        ni_proposal_free(flight[i]);
     nas_controller_free(controller);
     fixture_end(&f);
 }
@@ -314,8 +329,9 @@ static void test_evolution_distinct(void **state) {
     (void)state;
     fixture_begin(&f, 4, 2);
     for (int distinct = 0; distinct < 2; distinct++) {
-        const char *settings[] = {"population=4", "sample=2", distinct ? "distinct=yes" : "distinct=no",
-                                  "retries=1000", "mutations=2"};
+        const char *settings[] = {"population=4", "sample=2",
+                                  distinct ? "distinct=yes" : "distinct=no", "retries=1000",
+                                  "mutations=2"};
         nas_controller *controller = named(&f, "evolution", settings, 5);
         char *texts[12];
         int repeats = 0;
@@ -323,13 +339,17 @@ static void test_evolution_distinct(void **state) {
             nas_proposal *p;
             MUST(f.context, ask(&f, controller, turn, &p));
             texts[turn] = strdup(nas_arch_text(nas_proposal_arch(p)));
-            for (uint64_t i = 0; i < turn; i++) repeats += !strcmp(texts[i], texts[turn]);
+            for (uint64_t i = 0; i < turn; i++)
+                repeats += !strcmp(texts[i], texts[turn]);
             tell(&f, controller, p, letters_value(p, 4, 2));
             ni_proposal_free(p);
         }
-        if (distinct) assert_int_equal(repeats, 0);
-        else assert_true(repeats > 0);
-        for (int i = 0; i < 12; i++) free(texts[i]);
+        if (distinct)
+            assert_int_equal(repeats, 0);
+        else
+            assert_true(repeats > 0);
+        for (int i = 0; i < 12; i++)
+            free(texts[i]);
         nas_controller_free(controller);
     }
     fixture_end(&f);
@@ -360,7 +380,8 @@ static void test_evolution_bytes(void **state) {
             ni_proposal_free(q);
             flight[turn % 3] = p;
         }
-        for (int i = 0; i < 3; i++) ni_proposal_free(flight[i]);
+        for (int i = 0; i < 3; i++)
+            ni_proposal_free(flight[i]);
         nas_controller_free(controller);
         nas_controller_free(straight);
     }

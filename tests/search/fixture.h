@@ -3,6 +3,7 @@
 #define TESTS_SEARCH_FIXTURE_H
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -46,6 +47,12 @@ static inline nas_context *make_context(test_allocator *memory, uint32_t threads
     options.allocator = &table;
     options.threads = threads;
     assert_int_equal(nas_context_create(&context, &options), NAS_OK);
+    return context;
+}
+
+static inline nas_context *plain_context(void) {
+    nas_context *context = NULL;
+    assert_int_equal(nas_context_create(&context, NULL), NAS_OK);
     return context;
 }
 
@@ -96,7 +103,8 @@ typedef struct {
 static inline nas_status letters_evaluate(void *user, const nas_proposal *asked,
                                           nas_reporter *progress, nas_result_builder *out) {
     letters *self = user;
-    double value = letters_value(asked, self->n, self->m), epochs = nas_proposal_fidelity(asked, "epochs", 2);
+    double value = letters_value(asked, self->n, self->m),
+           epochs = nas_proposal_fidelity(asked, "epochs", 2);
     nas_random *random;
     nas_status status;
     atomic_fetch_add(&self->calls, 1);
@@ -137,11 +145,13 @@ static inline char *dump_of(nas_context *context, nas_store *store) {
 /* A folder of its own under the system's, removed with what is in it by folder_end. */
 static inline void folder_begin(char *path, size_t size) {
     const char *base = getenv("TMPDIR");
-    snprintf(path, size, "%s/libnas-test-XXXXXX", base ? base : "/tmp");
+    if (base == NULL)
+        base = access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm"; /* no waits for disks */
+    snprintf(path, size, "%s/libnas-test-XXXXXX", base);
     assert_non_null(mkdtemp(path));
 }
 static inline void folder_end(const char *path) {
-    char command[512];
+    char command[600];
     snprintf(command, sizeof command, "chmod -R u+w '%s'; rm -rf '%s'", path, path);
     assert_int_equal(system(command), 0);
 }

@@ -1,5 +1,5 @@
-/* A store, in memory and in a file: what goes in comes out, whole transactions or nothing, one writer,
- * and what strangers' files get. */
+/* A store, in memory and in a file: what goes in comes out, whole transactions or nothing, one
+ * writer, and what strangers' files get. */
 #include "search/fixture.h"
 #include "store/store.h"
 #include <fcntl.h>
@@ -52,7 +52,9 @@ static void put(state *s, nas_store *store, uint64_t number) {
                         .from = NAS_TRIAL_NONE,
                         .generation = number / 2,
                         .evaluated = 1,
-                        .score = number == 3 ? -INFINITY : number == 4 ? NAN : 1.0 / (double)(number + 1),
+                        .score = number == 3   ? -INFINITY
+                                 : number == 4 ? NAN
+                                               : 1.0 / (double)(number + 1),
                         .seconds = 0.25,
                         .epochs = 2,
                         .total_epochs = 2,
@@ -71,15 +73,18 @@ static void put(state *s, nas_store *store, uint64_t number) {
     }
     if (number == 5) MUST(s->context, nas_result_set_gradient(b, gradient, 2));
     if (number == 3) {
-        MUST(s->context, nas_result_set_infeasible(b, NAS_REASON_DIVERGED, "loss is nan in epoch 2"));
+        MUST(s->context,
+             nas_result_set_infeasible(b, NAS_REASON_DIVERGED, "loss is nan in epoch 2"));
         row.state = NAS_STATE_INFEASIBLE;
         row.reason = NAS_REASON_DIVERGED;
         row.sentence = "loss is nan in epoch 2";
     }
     MUST(s->context, ni_store_begin(store));
     nas_status status = ni_store_put_trial(store, &row, nas_result_so_far(b));
-    if (status < 0) ni_store_rollback(store);
-    else status = ni_store_commit(store);
+    if (status < 0)
+        ni_store_rollback(store);
+    else
+        status = ni_store_commit(store);
     MUST(s->context, status);
     nas_result_free(b);
 }
@@ -104,9 +109,12 @@ static void check(state *s, nas_store *store, uint64_t trials) {
         assert_true(trial.parent == (t > 1 ? t - 2 : NAS_TRIAL_NONE));
         assert_true(trial.from == NAS_TRIAL_NONE);
         assert_int_equal(trial.generation, t / 2);
-        if (t == 3) assert_true(trial.score == -INFINITY);
-        else if (t == 4) assert_true(isnan(trial.score));
-        else assert_true(trial.score == 1.0 / (double)(t + 1));
+        if (t == 3)
+            assert_true(trial.score == -INFINITY);
+        else if (t == 4)
+            assert_true(isnan(trial.score));
+        else
+            assert_true(trial.score == 1.0 / (double)(t + 1));
         MUST(s->context, nas_store_metric(store, t, "params", &value));
         assert_true(value == 1e15 + (double)t);
         MUST(s->context, nas_store_metric(store, t, "tiny", &value));
@@ -155,13 +163,15 @@ static void test_contents(void **in) {
         put(s, store, 4);
         put(s, store, 5);
         check(s, store, 6);
-        FAILS(s->context, NAS_E_NOT_FOUND, "no fact \"seed\"", nas_store_fact(store, "seed", &text));
+        FAILS(s->context, NAS_E_NOT_FOUND, "no fact \"seed\"",
+              nas_store_fact(store, "seed", &text));
         MUST(s->context, nas_store_set_fact(store, "seed", "1"));
         MUST(s->context, nas_store_set_fact(store, "seed", "2"));
         MUST(s->context, nas_store_set_fact(store, "report.title", "a\ntitle"));
         MUST(s->context, nas_store_fact(store, "seed", &text));
         assert_string_equal(text, "2");
-        FAILS(s->context, NAS_E_NOT_FOUND, "no blob", nas_store_get_blob(store, "weights", &bytes, &n));
+        FAILS(s->context, NAS_E_NOT_FOUND, "no blob",
+              nas_store_get_blob(store, "weights", &bytes, &n));
         MUST(s->context, nas_store_put_blob(store, "weights", "\0\1\2", 3));
         MUST(s->context, nas_store_put_blob(store, "weights", "\3\2\1\0", 4));
         MUST(s->context, nas_store_put_blob(store, "empty", NULL, 0));
@@ -187,7 +197,8 @@ static void test_contents(void **in) {
     assert_non_null(strstr(dumps[0], "seed: \"2\"\n"));
     assert_null(strstr(dumps[0], "seconds"));
     assert_null(strstr(dumps[0], "title"));
-    for (int i = 0; i < 3; i++) free(dumps[i]);
+    for (int i = 0; i < 3; i++)
+        free(dumps[i]);
 }
 
 static void test_transactions(void **in) {
@@ -236,7 +247,8 @@ static void test_transactions(void **in) {
     }
 }
 
-/* ---- who may open it ------------------------------------------------------------------------------------ */
+/* ---- who may open it
+ * ------------------------------------------------------------------------------------ */
 
 static void test_one_writer(void **in) {
     state *s = *in;
@@ -283,11 +295,14 @@ static void test_absent(void **in) {
     nas_store *store;
     nas_store_options options = NAS_STORE_OPTIONS_INIT;
     options.create = 0;
-    FAILS(s->context, NAS_E_NOT_FOUND, "a store.nas", nas_store_open(&store, s->context, s->path, &options));
+    FAILS(s->context, NAS_E_NOT_FOUND, "a store.nas",
+          nas_store_open(&store, s->context, s->path, &options));
     options.read_only = 1;
-    FAILS(s->context, NAS_E_NOT_FOUND, "to read", nas_store_open(&store, s->context, s->path, &options));
+    FAILS(s->context, NAS_E_NOT_FOUND, "to read",
+          nas_store_open(&store, s->context, s->path, &options));
     options.read_only = 2;
-    FAILS(s->context, NAS_E_INVALID, "read_only", nas_store_open(&store, s->context, s->path, &options));
+    FAILS(s->context, NAS_E_INVALID, "read_only",
+          nas_store_open(&store, s->context, s->path, &options));
     FAILS(s->context, NAS_E_INVALID, "empty", nas_store_open(&store, s->context, "", NULL));
     FAILS(s->context, NAS_E_IO, "lock",
           nas_store_open(&store, s->context, "/nonexistent/folder/x.nas", NULL));
@@ -295,8 +310,8 @@ static void test_absent(void **in) {
 }
 
 static void test_read_only_folder(void **in) {
-    /* A folder that may not be written: the sentence says so; a store in it can still be read. Root may
-     * write anywhere, so the test gives up its rights in a child. */
+    /* A folder that may not be written: the sentence says so; a store in it can still be read. Root
+     * may write anywhere, so the test gives up its rights in a child. */
     state *s = *in;
     nas_store *store = open_store(s, s->path, 0);
     put(s, store, 0);
@@ -332,7 +347,8 @@ static void test_read_only_folder(void **in) {
     assert_int_equal(status, 0);
 }
 
-/* ---- files of strangers ------------------------------------------------------------------------------------ */
+/* ---- files of strangers
+ * ------------------------------------------------------------------------------------ */
 
 static void write_file(const char *path, const void *bytes, size_t n) {
     FILE *file = fopen(path, "wb");
@@ -355,7 +371,8 @@ static void test_not_a_store(void **in) {
     nas_store *store;
     char noise[9000];
     nas_store_options options = NAS_STORE_OPTIONS_INIT;
-    for (size_t i = 0; i < sizeof noise; i++) noise[i] = (char)(i * 37 % 251);
+    for (size_t i = 0; i < sizeof noise; i++)
+        noise[i] = (char)(i * 37 % 251);
     for (options.read_only = 0; options.read_only < 2; options.read_only++) {
         write_file(s->path, noise, sizeof noise);
         FAILS(s->context, NAS_E_CORRUPT, "not a libnas store",
@@ -371,7 +388,8 @@ static void test_not_a_store(void **in) {
     }
     write_file(s->path, "", 0);
     FAILS(s->context, NAS_E_CORRUPT, "not a libnas store",
-          nas_store_open(&store, s->context, s->path, &(nas_store_options){sizeof options, 0, 1, 0, 0, 0, NULL}));
+          nas_store_open(&store, s->context, s->path,
+                         &(nas_store_options){sizeof options, 0, 1, 0, 0, 0, NULL}));
     nas_store_free(open_store(s, s->path, 0)); /* an empty file is a new store */
 }
 
@@ -431,7 +449,8 @@ static void test_other_databases(void **in) {
         nas_status status = nas_store_open(&store, s->context, s->path, NULL);
         if (status >= 0) fail_msg("opened after %s", damage[i]);
         if (status != NAS_E_CORRUPT || !strstr(nas_context_error(s->context), "a store.nas"))
-            fail_msg("%s: %s: %s", damage[i], nas_status_name(status), nas_context_error(s->context));
+            fail_msg("%s: %s: %s", damage[i], nas_status_name(status),
+                     nas_context_error(s->context));
     }
     /* A trigger in a file is not run. */
     remove(s->path);
@@ -459,12 +478,13 @@ static void test_other_databases(void **in) {
 #endif
 
 static void test_garbage(void **in) {
-    /* Every page of a good store overwritten in turn, and the file cut at many lengths: a sentence, or
-     * what was not hit; never a crash, nothing leaked. */
+    /* Every page of a good store overwritten in turn, and the file cut at many lengths: a sentence,
+     * or what was not hit; never a crash, nothing leaked. */
     state *s = *in;
     nas_store *store = open_store(s, s->path, 0);
     size_t n;
-    for (uint64_t t = 0; t < 6; t++) put(s, store, t);
+    for (uint64_t t = 0; t < 6; t++)
+        put(s, store, t);
     nas_store_free(store);
     char *good = read_file(s->path, &n), *bad = malloc(n);
     assert_true(n > 4096 && n % 512 == 0);
@@ -473,7 +493,8 @@ static void test_garbage(void **in) {
     int refused = 0;
     for (size_t at = 0; at < n; at += 256) {
         memcpy(bad, good, n);
-        for (size_t i = 0; i < 64; i++) bad[at + i] = (char)(bad[at + i] ^ (int)(i * 29 + at / 256 * 13 + 1));
+        for (size_t i = 0; i < 64; i++)
+            bad[at + i] = (char)(bad[at + i] ^ (int)(i * 29 + at / 256 * 13 + 1));
         write_file(s->path, bad, n);
         if (nas_store_open(&store, s->context, s->path, &options) < 0) {
             refused++;
@@ -485,8 +506,10 @@ static void test_garbage(void **in) {
     }
     for (size_t cut = 0; cut < n; cut += 700) {
         write_file(s->path, good, cut);
-        if (nas_store_open(&store, s->context, s->path, &options) < 0) refused++;
-        else nas_store_free(store);
+        if (nas_store_open(&store, s->context, s->path, &options) < 0)
+            refused++;
+        else
+            nas_store_free(store);
     }
     assert_true(refused > 10);
     free(good);

@@ -96,7 +96,8 @@ static void test_refused(void **in) {
     nas_random_free(random);
     nas_space_free(other);
 
-    /* Only a part was given: the first that is missing is named, the one that cannot matter is not. */
+    /* Only a part was given: the first that is missing is named, the one that cannot matter is not.
+     */
     MUST(c, nas_propose_value(b, 0, &(nas_value){1, 0}));
     FAILS(c, NAS_E_INVALID, "nothing of decision \"width\"", ni_proposal_finish(b, &out));
 }
@@ -300,7 +301,8 @@ static void test_equal(void **in) {
     ni_proposal_builder_free(b);
 }
 
-/* ---- results ----------------------------------------------------------------------------------------- */
+/* ---- results
+ * ----------------------------------------------------------------------------------------- */
 
 static void test_result(void **in) {
     state *s = *in;
