@@ -53,6 +53,12 @@ const char *ni_node_op_name(const nas_graph *g, ni_node node) {
     return ni_ops[ni_at(g, node)->op].name;
 }
 
+uint32_t ni_node_inputs(const nas_graph *g, ni_node node, const ni_node **inputs) {
+    const ni_node_data *at = ni_at(g, node);
+    *inputs = g->in.items + at->first_in;
+    return at->n_in;
+}
+
 const char *ni_node_text(const nas_graph *g, ni_node node, char *buffer) {
     const ni_node_data *at = ni_at(g, node);
     const int64_t *d = at->shape.d;

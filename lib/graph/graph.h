@@ -78,6 +78,8 @@ ni_mode ni_graph_mode(const nas_graph *graph);
 uint32_t ni_graph_nodes(const nas_graph *graph);
 ni_shape ni_node_shape(const nas_graph *graph, ni_node node);
 const char *ni_node_op_name(const nas_graph *graph, ni_node node);
+/* How many inputs a node has, and which (NI_NONE: an absent one); borrowed until the graph grows. */
+uint32_t ni_node_inputs(const nas_graph *graph, ni_node node, const ni_node **inputs);
 /* A label for errors, plans and drawings ("cells.3.edges.1<-0.conv"); copied. Errors name it. */
 void ni_node_label(nas_graph *graph, ni_node node, const char *label);
 /* Prefix for labels and variable names made from here on ("cells.3."); "" to end it. */

@@ -1,0 +1,457 @@
+/* Architectures: made, read, written, compared, costed. One allocation holds the values and the
+ * canonical text. */
+#include <inttypes.h>
+#include <math.h>
+#include "internal.h"
+
+/* ---- values and their text ---------------------------------------------------------------------
+ */
+
+void ni_value_text(const ni_decision *d, const nas_value *value, ni_text *to) {
+    if (d->about.kind == NAS_DECISION_CHOICE)
+        ni_text_add(to, d->alternatives[value->integer]);
+    else if (d->about.kind == NAS_DECISION_INTEGER)
+        ni_text_i64(to, value->integer);
+    else
+        ni_text_f64(to, value->real);
+}
+
+bool ni_value_parse(const ni_decision *d, const char *text, size_t n, nas_value *out) {
+    const nas_decision *a = &d->about;
+    nas_value value = {0, 0};
+    if (a->kind == NAS_DECISION_CHOICE) {
+        uint32_t i = 0;
+        while (i < a->n_alternatives &&
+               (strlen(d->alternatives[i]) != n || memcmp(d->alternatives[i], text, n) != 0))
+            i++;
+        if (i == a->n_alternatives) return false;
+        value.integer = i;
+    } else if (a->kind == NAS_DECISION_INTEGER) {
+        if (!ni_parse_i64(text, n, &value.integer) || value.integer < a->low ||
+            value.integer > a->high || (value.integer - a->low) % a->step)
+            return false;
+    } else if (!ni_parse_f64(text, n, &value.real) || !(value.real >= a->real_low) ||
+               !(value.real <= a->real_high)) {
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+static void text_of(const nas_space *s, const nas_value *values, ni_text *text) {
+    const ni_template *t = s->template;
+    bool own = t && t->ops->text;
+    if (own) t->ops->text(s, values, text);
+    for (uint32_t d = 0; d < s->decisions.n; d++) {
+        if (own && d >= t->first_decision && d < t->first_decision + t->n_decisions) continue;
+        if (!ni_decision_active(s, values, d)) continue;
+        if (text->n) ni_text_add_char(text, ' ');
+        ni_text_add(text, s->decisions.items[d].name);
+        ni_text_add_char(text, '=');
+        ni_value_text(&s->decisions.items[d], &values[d], text);
+    }
+}
+
+nas_status ni_arch_make(nas_arch **out, const nas_space *s, const nas_value *values) {
+    size_t n = s->decisions.n;
+    ni_text text;
+    ni_text_init(&text, s->context);
+    text_of(s, values, &text);
+    if (text.status < 0) {
+        nas_status status = text.status;
+        ni_text_free(&text);
+        return status;
+    }
+    nas_arch *arch = ni_alloc(s->context, sizeof *arch + n * sizeof(nas_value) + text.n + 1);
+    if (!arch) {
+        ni_text_free(&text);
+        return NAS_E_MEMORY;
+    }
+    memset(arch, 0, sizeof *arch);
+    atomic_init(&arch->owners, 1);
+    atomic_init(&arch->network_hash, 0);
+    atomic_init(&arch->costed, 0);
+    arch->space = s;
+    for (uint32_t d = 0; d < n; d++) {
+        nas_value value = {0, 0};
+        if (ni_decision_active(s, values, d)) {
+            if (s->decisions.items[d].about.kind == NAS_DECISION_REAL)
+                value.real = values[d].real;
+            else
+                value.integer = values[d].integer;
+        }
+        arch->values[d] = value;
+    }
+    char *copy = (char *)&arch->values[n];
+    memcpy(copy, ni_text_get(&text), text.n + 1);
+    arch->text = copy;
+    arch->hash = ni_hash_seeded(copy, text.n, s->hash);
+    ni_text_free(&text);
+    ni_space_hold(s);
+    *out = arch;
+    return NAS_OK;
+}
+
+nas_status nas_arch_create(nas_arch **out, const nas_space *space, const nas_value *values,
+                           size_t n) {
+    NI_TRY(ni_enter(space->context));
+    NI_TRY(ni_space_finished(space));
+    if (n != space->decisions.n || !values)
+        return ni_fail(space->context, NAS_E_INVALID,
+                       "%zu values given: space '%s' has %zu decisions", n, space->name,
+                       space->decisions.n);
+    for (uint32_t d = 0; d < n; d++) {
+        const nas_decision *a = &space->decisions.items[d].about;
+        bool good;
+        if (!ni_decision_active(space, values, d)) continue;
+        if (a->kind == NAS_DECISION_CHOICE)
+            good = values[d].integer >= 0 && values[d].integer < (int64_t)a->n_alternatives;
+        else if (a->kind == NAS_DECISION_INTEGER)
+            good = values[d].integer >= a->low && values[d].integer <= a->high &&
+                   (values[d].integer - a->low) % a->step == 0;
+        else
+            good = values[d].real >= a->real_low && values[d].real <= a->real_high;
+        if (!good)
+            return ni_fail(space->context, NAS_E_INVALID,
+                           "decision '%s' of space '%s' cannot have the value given", a->name,
+                           space->name);
+    }
+    return ni_arch_make(out, space, values);
+}
+
+/* One name=value of a text. */
+static nas_status parse_pair(const nas_space *s, const char *at, size_t n, nas_value *values,
+                             bool *given) {
+    const char *equals = memchr(at, '=', n);
+    char name[NI_NAME_MOST + 1];
+    uint32_t d;
+    if (!equals || equals == at || (size_t)(equals - at) > NI_NAME_MOST)
+        return ni_fail(s->context, NAS_E_SYNTAX, "architecture: '%.*s' is not 'decision=value'",
+                       (int)(n < 60 ? n : 60), at);
+    memcpy(name, at, (size_t)(equals - at));
+    name[equals - at] = 0;
+    if (!ni_space_find_decision(s, name, &d)) {
+        const char *known[256];
+        size_t k = 0;
+        for (; k < s->decisions.n && k < 256; k++)
+            known[k] = s->decisions.items[k].name;
+        const char *near = ni_nearest(name, known, k);
+        return ni_fail(s->context, NAS_E_SYNTAX,
+                       "architecture: space '%s' has no decision '%s'%s%s%s", s->name, name,
+                       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+    if (given[d])
+        return ni_fail(s->context, NAS_E_SYNTAX, "architecture: '%s' is given twice", name);
+    size_t length = n - (size_t)(equals + 1 - at);
+    if (!ni_value_parse(&s->decisions.items[d], equals + 1, length, &values[d])) {
+        const ni_decision *decision = &s->decisions.items[d];
+        const char *near = NULL;
+        char wrong[NI_NAME_MOST + 1];
+        size_t m = length < NI_NAME_MOST ? length : NI_NAME_MOST;
+        memcpy(wrong, equals + 1, m);
+        wrong[m] = 0;
+        if (decision->alternatives)
+            near = ni_nearest(wrong, (const char *const *)decision->alternatives,
+                              decision->about.n_alternatives);
+        return ni_fail(s->context, NAS_E_SYNTAX, "architecture: '%s' cannot be '%s'%s%s%s", name,
+                       wrong, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+    given[d] = true;
+    return NAS_OK;
+}
+
+static nas_status parse(const nas_space *s, const char *text, nas_value *values, bool *given) {
+    const ni_template *t = s->template;
+    size_t used = 0;
+    while (*text == ' ')
+        text++;
+    if (t && t->ops->parse) {
+        nas_status status = t->ops->parse(s, text, values, &used);
+        if (status < 0 && status != NAS_E_NOT_FOUND) return status;
+        if (status >= 0) {
+            for (uint32_t i = 0; i < t->n_decisions; i++)
+                given[t->first_decision + i] = true;
+            text += used;
+        }
+    }
+    while (*text) {
+        while (*text == ' ' || *text == ',')
+            text++;
+        size_t n = strcspn(text, " ,");
+        if (n) NI_TRY(parse_pair(s, text, n, values, given));
+        text += n;
+    }
+    for (uint32_t d = 0; d < s->decisions.n; d++) {
+        bool active = ni_decision_active(s, values, d);
+        if (active && !given[d])
+            return ni_fail(s->context, NAS_E_SYNTAX, "architecture: '%s' is not given",
+                           s->decisions.items[d].name);
+        if (!active && given[d])
+            return ni_fail(s->context, NAS_E_SYNTAX,
+                           "architecture: '%s' is given, but its condition is not met",
+                           s->decisions.items[d].name);
+    }
+    return NAS_OK;
+}
+
+nas_status nas_arch_parse(nas_arch **out, const nas_space *space, const char *text) {
+    NI_TRY(ni_enter(space->context));
+    NI_TRY(ni_space_finished(space));
+    if (!text || strlen(text) > 1 << 16)
+        return ni_fail(space->context, NAS_E_SYNTAX, "architecture: no text, or one past 64 KiB");
+    size_t n = space->decisions.n;
+    nas_value *values = ni_calloc(space->context, n, sizeof *values + sizeof(bool));
+    if (!values) return NAS_E_MEMORY;
+    nas_status status = parse(space, text, values, (bool *)(void *)(values + n));
+    if (status >= 0) status = ni_arch_make(out, space, values);
+    ni_free(space->context, values);
+    return status;
+}
+
+/* ---- owners, reading
+ * ------------------------------------------------------------------------------- */
+
+nas_arch *nas_arch_hold(nas_arch *arch) {
+    if (arch) atomic_fetch_add(&arch->owners, 1);
+    return arch;
+}
+
+void nas_arch_free(nas_arch *arch) {
+    if (!arch || atomic_fetch_sub(&arch->owners, 1) != 1) return;
+    const nas_space *space = arch->space;
+    ni_free(space->context, arch);
+    ni_space_release(space);
+}
+
+const nas_space *nas_arch_space(const nas_arch *arch) {
+    return arch->space;
+}
+
+nas_status nas_arch_value(const nas_arch *arch, uint32_t decision, nas_value *out) {
+    const nas_space *s = arch->space;
+    if (decision >= s->decisions.n)
+        return ni_fail(s->context, NAS_E_INVALID,
+                       "decision %" PRIu32 ": space '%s' has %zu, from 0", decision, s->name,
+                       s->decisions.n);
+    *out = arch->values[decision];
+    return NAS_OK;
+}
+
+int32_t nas_arch_active(const nas_arch *arch, uint32_t decision) {
+    return decision < arch->space->decisions.n &&
+           ni_decision_active(arch->space, arch->values, decision);
+}
+
+const char *nas_arch_text(const nas_arch *arch) {
+    return arch->text;
+}
+
+uint64_t nas_arch_hash(const nas_arch *arch) {
+    return arch->hash;
+}
+
+uint64_t nas_arch_network_hash(const nas_arch *arch) {
+    nas_arch *a = (nas_arch *)(uintptr_t)arch;
+    uint64_t hash = atomic_load(&a->network_hash);
+    if (hash) return hash;
+    const nas_space *s = arch->space;
+    if (s->template) {
+        hash = s->template->ops->network_hash(arch);
+    } else {
+        /* Without a template the decisions that shape the network are the network. */
+        hash = s->hash;
+        for (uint32_t d = 0; d < s->decisions.n; d++)
+            if (s->decisions.items[d].about.role == NAS_ROLE_ARCHITECTURE &&
+                nas_arch_active(arch, d)) {
+                struct {
+                    uint64_t decision;
+                    nas_value value;
+                } item = {d, arch->values[d]};
+                hash = ni_hash_seeded(&item, sizeof item, hash);
+            }
+    }
+    if (hash == 0) hash = 1;
+    atomic_store(&a->network_hash, hash);
+    return hash;
+}
+
+int32_t nas_arch_equal(const nas_arch *a, const nas_arch *b) {
+    return a->space == b->space && a->hash == b->hash && strcmp(a->text, b->text) == 0;
+}
+
+bool ni_arch_hyper(const nas_arch *arch, const char *name, double *out) {
+    const nas_space *s = arch->space;
+    uint32_t d;
+    if (!ni_space_find_decision(s, name, &d) || !nas_arch_active(arch, d)) return false;
+    const ni_decision *decision = &s->decisions.items[d];
+    if (decision->about.role != NAS_ROLE_HYPERPARAMETER) return false;
+    if (decision->about.kind == NAS_DECISION_REAL) {
+        *out = arch->values[d].real;
+    } else if (decision->about.kind == NAS_DECISION_INTEGER) {
+        *out = (double)arch->values[d].integer;
+    } else {
+        /* A choice among numbers is that number, else the index. */
+        const char *text = decision->alternatives[arch->values[d].integer];
+        if (!ni_parse_f64(text, strlen(text), out)) *out = (double)arch->values[d].integer;
+    }
+    return true;
+}
+
+uint64_t ni_arch_hyper_hash(const nas_arch *arch) {
+    const nas_space *s = arch->space;
+    uint64_t hash = 0;
+    for (uint32_t d = 0; d < s->decisions.n; d++) {
+        if (s->decisions.items[d].about.role != NAS_ROLE_HYPERPARAMETER ||
+            !nas_arch_active(arch, d))
+            continue;
+        struct {
+            uint64_t decision;
+            nas_value value;
+        } item = {d, arch->values[d]};
+        hash = ni_hash_seeded(&item, sizeof item, hash);
+    }
+    return hash;
+}
+
+/* ---- costs and constraints
+ * ----------------------------------------------------------------------------- */
+
+nas_status ni_arch_costs_cached(const nas_arch *arch, const nas_arch_cost **out, bool *connected) {
+    nas_arch *a = (nas_arch *)(uintptr_t)arch;
+    const nas_space *s = arch->space;
+    if (!atomic_load(&a->costed)) {
+        nas_arch_cost cost;
+        bool reaches;
+        memset(&cost, 0, sizeof cost);
+        cost.struct_size = sizeof cost;
+        NI_TRY(s->template->ops->costs(arch, &cost, &reaches));
+        ni_mutex_lock(s->lock);
+        a->cost = cost;
+        a->connected = reaches;
+        atomic_store(&a->costed, 1);
+        ni_mutex_unlock(s->lock);
+    }
+    *out = &arch->cost;
+    *connected = arch->connected;
+    return NAS_OK;
+}
+
+nas_status nas_arch_costs(const nas_arch *arch, nas_arch_cost *out) {
+    const nas_arch_cost *cost;
+    bool connected;
+    NI_TRY(ni_enter(arch->space->context));
+    if (!arch->space->template)
+        return ni_fail(arch->space->context, NAS_E_UNSUPPORTED,
+                       "space '%s' has no network template, and so no costs", arch->space->name);
+    NI_TRY(ni_arch_costs_cached(arch, &cost, &connected));
+    *out = *cost;
+    return NAS_OK;
+}
+
+nas_status ni_arch_violated(const nas_arch *arch, int64_t *constraint) {
+    const nas_space *s = arch->space;
+    double costs[NI_COST_COUNT], few[64], *values = few;
+    bool counted = false;
+    *constraint = -1;
+    if (s->constraints.n == 0) return NAS_OK;
+    if (s->decisions.n > NI_COUNT(few)) {
+        values = ni_alloc(s->context, s->decisions.n * sizeof *values);
+        if (!values) return NAS_E_MEMORY;
+    }
+    for (uint32_t d = 0; d < s->decisions.n; d++)
+        values[d] = !nas_arch_active(arch, d) ? (double)NAN
+                    : s->decisions.items[d].about.kind == NAS_DECISION_REAL
+                        ? arch->values[d].real
+                        : (double)arch->values[d].integer;
+    nas_status status = NAS_OK;
+    if (s->template) costs[NI_COST_CONNECTED] = s->template->ops->connected(arch);
+    /* Those that need no costs first: they are cheap. */
+    for (int pass = 0; pass < 2 && *constraint < 0; pass++) {
+        for (size_t i = 0; i < s->constraints.n; i++) {
+            const ni_expr *e = s->constraints.items[i].expr;
+            if (ni_expr_needs_costs(e) != (pass == 1)) continue;
+            if (pass == 1 && !counted) {
+                const nas_arch_cost *cost;
+                bool connected;
+                status = ni_arch_costs_cached(arch, &cost, &connected);
+                if (status < 0) break;
+                costs[NI_COST_PARAMS] = (double)cost->params;
+                costs[NI_COST_MACS] = (double)cost->macs;
+                costs[NI_COST_PUBLISHED_FLOPS] = (double)cost->published_flops;
+                costs[NI_COST_ACTIVATION_BYTES] = (double)cost->activation_bytes;
+                costs[NI_COST_WEIGHT_BYTES] = (double)cost->weight_bytes;
+                costs[NI_COST_DEPTH] = (double)cost->depth;
+                counted = true;
+            }
+            if (ni_expr_value(e, values, costs) != 0) continue;
+            *constraint = (int64_t)i;
+            break;
+        }
+        if (status < 0) break;
+    }
+    if (values != few) ni_free(s->context, values);
+    return status;
+}
+
+nas_status nas_arch_check(const nas_arch *arch) {
+    int64_t violated;
+    NI_TRY(ni_enter(arch->space->context));
+    NI_TRY(ni_arch_violated(arch, &violated));
+    if (violated < 0) return NAS_OK;
+    return ni_fail(arch->space->context, NAS_E_INFEASIBLE, "'%s' does not hold for %s",
+                   arch->space->constraints.items[violated].text, arch->text);
+}
+
+/* ---- networks and drawings
+ * ------------------------------------------------------------------------------- */
+
+static nas_status build(void *user, nas_graph *graph, ni_node images, ni_node *logits) {
+    const ni_arch_net *net = user;
+    return net->arch->space->template->ops->build(net->arch, graph, images, net->dropout, logits);
+}
+
+nas_status ni_arch_network(ni_net *out, ni_arch_net *net, const nas_arch *arch, double dropout) {
+    memset(out, 0, sizeof *out);
+    memset(net, 0, sizeof *net);
+    NI_TRY(ni_space_image(arch->space, &out->height, &out->width, &out->channels, &out->classes));
+    net->arch = arch;
+    net->dropout = dropout;
+    net->width_scale = 1;
+    out->user = net;
+    out->build = build;
+    return NAS_OK;
+}
+
+nas_status ni_arch_graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t *n) {
+    *out = NULL;
+    *n = 0;
+    if (!arch->space->template) return NAS_OK;
+    return arch->space->template->ops->graphs(arch, out, n);
+}
+
+void ni_draw_free(nas_context *context, ni_draw_graph *graphs, uint32_t n) {
+    for (uint32_t i = 0; graphs && i < n; i++) {
+        ni_free(context, graphs[i].node_labels);
+        ni_free(context, graphs[i].edges);
+    }
+    ni_free(context, graphs);
+}
+
+/* ---- state
+ * ------------------------------------------------------------------------------------------------
+ */
+
+nas_status nas_write_arch(nas_writer *to, const nas_arch *arch) {
+    return nas_write_text(to, arch->text);
+}
+
+nas_status nas_read_arch(nas_reader *from, const nas_space *space, nas_arch **out) {
+    const void *bytes;
+    size_t n;
+    NI_TRY(nas_read_bytes(from, &bytes, &n));
+    char *text = ni_strndup(space->context, bytes, n);
+    if (!text) return NAS_E_MEMORY;
+    nas_status status = nas_arch_parse(out, space, text);
+    ni_free(space->context, text);
+    return status;
+}

@@ -1,0 +1,77 @@
+/* Cells with operations on edges: which ones stand for the same network.
+ *
+ * The meaning of a node is a sum of terms, each an operation applied to the meaning of an earlier
+ * node. Nothing adds no term; an identity adds the terms of its source; an operation on nothing is
+ * nothing (the semantic rule: over NAS-Bench-201 it leaves 4,930 classes). Sums are sets with
+ * counts, so the order of edges does not matter. A node's hash is that of its sorted terms. */
+#include "internal.h"
+
+/* With n nodes the output has at most 2^(n-2) terms. */
+enum { TERMS_MOST = 1 << (NI_CELL_NODES_MOST - 2) };
+
+typedef struct {
+    uint32_t n;
+    uint64_t hash, term[TERMS_MOST];
+} meaning;
+
+static void sort(uint64_t *a, uint32_t n) {
+    for (uint32_t i = 1; i < n; i++) {
+        uint64_t x = a[i];
+        uint32_t j = i;
+        for (; j > 0 && a[j - 1] > x; j--)
+            a[j] = a[j - 1];
+        a[j] = x;
+    }
+}
+
+static const ni_cells *cells_of(const nas_arch *arch) {
+    return (const ni_cells *)(const void *)arch->space->template;
+}
+
+static void mean_nodes(const nas_arch *arch, meaning *nodes) {
+    const ni_cells *c = cells_of(arch);
+    const nas_value *values = arch->values + c->base.first_decision;
+    nodes[0].n = 1;
+    nodes[0].term[0] = 1; /* the cell's input */
+    nodes[0].hash = ni_hash(nodes[0].term, sizeof nodes[0].term[0]);
+    for (uint32_t to = 1, e = 0; to < c->o.n_nodes; to++) {
+        meaning *m = &nodes[to];
+        m->n = 0;
+        for (; e < c->o.n_edges && c->o.edge_to[e] == to; e++) {
+            const meaning *source = &nodes[c->o.edge_from[e]];
+            uint32_t alternative = (uint32_t)values[e].integer;
+            if (c->meaning[alternative] == NI_MEANS_NOTHING || source->n == 0) continue;
+            if (c->meaning[alternative] == NI_MEANS_IDENTITY) {
+                memcpy(m->term + m->n, source->term, source->n * sizeof *m->term);
+                m->n += source->n;
+            } else {
+                uint64_t pair[2] = {c->alternative_hash[alternative], source->hash};
+                m->term[m->n++] = ni_hash(pair, sizeof pair);
+            }
+        }
+        sort(m->term, m->n);
+        m->hash = ni_hash(m->term, m->n * sizeof *m->term);
+    }
+}
+
+uint64_t ni_cells_hash(const nas_arch *arch) {
+    const ni_cells *c = cells_of(arch);
+    meaning nodes[NI_CELL_NODES_MOST];
+    mean_nodes(arch, nodes);
+    const meaning *last = &nodes[c->o.n_nodes - 1];
+    uint64_t words[8] = {c->o.identity,
+                         last->n ? last->hash : 0,
+                         (uint64_t)ni_amount_value(&c->o.channels, arch->values),
+                         (uint64_t)ni_amount_value(&c->o.cells, arch->values),
+                         (uint64_t)ni_amount_value(&c->o.stages, arch->values),
+                         (uint64_t)ni_amount_value(&c->o.stem_kernel, arch->values),
+                         (uint64_t)ni_amount_value(&c->o.stem_stride, arch->values),
+                         (uint64_t)c->o.n_nodes * (last->n == 0)};
+    return ni_hash(words, sizeof words);
+}
+
+bool ni_cells_connected(const nas_arch *arch) {
+    meaning nodes[NI_CELL_NODES_MOST];
+    mean_nodes(arch, nodes);
+    return nodes[cells_of(arch)->o.n_nodes - 1].n > 0;
+}
