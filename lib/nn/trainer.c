@@ -1,0 +1,441 @@
+/* Training: the programs of one network, its weights with what their optimizer keeps beside them,
+ * and the step. Everything is allocated when the trainer is made. */
+#include <inttypes.h>
+#include <math.h>
+#include "nn.h"
+
+enum { PIECE_ELEMENTS = 1 << 15 };
+
+/* Elements from .. to of the value buffer, all of one kind. */
+typedef struct {
+    int64_t from, to;
+    bool decay;
+} segment;
+
+struct ni_trainer {
+    nas_context *context;
+    ni_net net;
+    nas_train_options o;
+    ni_vars *vars;
+    nas_graph *train_graph, *measure_graph;
+    ni_program *train, *measure;
+    uint32_t train_images, train_labels, measure_images, measure_labels;
+    uint32_t n_train_outputs;
+    size_t size; /* elements of a value buffer */
+    float *values, *gradients, *moments, *squares, *average; /* the last three: NULL if not used */
+    NI_ARRAY(segment) pieces;
+    double *piece_sums;
+    uint64_t steps; /* made so far */
+    ni_kernels kernels;
+    float loss, correct, *logits;
+    void **train_results;
+    float *padded; /* one batch, for predict */
+    int32_t *no_labels;
+};
+
+static nas_status check_options(nas_context *context, const nas_train_options *o) {
+    const struct {
+        const char *name;
+        double value, least, most;
+    } all[] = {
+        {"epochs", o->epochs, 1e-6, 1e6},
+        {"batch", o->batch, 1, 65536},
+        {"optimizer", o->optimizer, NAS_OPTIMIZER_SGD, NAS_OPTIMIZER_ADAMW},
+        {"learning_rate", o->learning_rate, 0, 1e6},
+        {"final_rate", o->final_rate, 0, 1e6},
+        {"momentum", o->momentum, 0, 0.999999},
+        {"beta2", o->beta2, 0, 0.99999999},
+        {"epsilon", o->epsilon, 0, 1},
+        {"nesterov", o->nesterov, 0, 1},
+        {"schedule", o->schedule, NAS_SCHEDULE_CONSTANT, NAS_SCHEDULE_ONE_CYCLE},
+        {"warmup", o->warmup, 0, 1e6},
+        {"weight_decay", o->weight_decay, 0, 1e3},
+        {"decay_all", o->decay_all, 0, 1},
+        {"label_smoothing", o->label_smoothing, 0, 1},
+        {"clip", o->clip, 0, 1e30},
+        {"dropout", o->dropout, 0, 0.99},
+        {"ema", o->ema, 0, 0.9999999},
+        {"data_fraction", o->data_fraction, 1e-9, 1},
+        {"validate", o->validate, 0, 2},
+        {"use_validation", o->use_validation, 0, 1},
+        {"max_seconds", (double)o->max_seconds, 0, 1e12},
+    };
+    for (size_t i = 0; i < NI_COUNT(all); i++) {
+        if (all[i].value >= all[i].least && all[i].value <= all[i].most) continue;
+        char a[NI_NUMBER_TEXT], b[NI_NUMBER_TEXT], c[NI_NUMBER_TEXT];
+        return ni_fail(context, NAS_E_INVALID, "training: %s is %s and must be %s to %s",
+                       all[i].name, ni_f64_text(a, all[i].value), ni_f64_text(b, all[i].least),
+                       ni_f64_text(c, all[i].most));
+    }
+    return NAS_OK;
+}
+
+/* ---- making one ---------------------------------------------------------------------------------- */
+
+static nas_status train_program(ni_trainer *t) {
+    ni_node images, labels, logits, loss, correct;
+    ni_shape shape = ni_shape4(t->o.batch, t->net.height, t->net.width, t->net.channels);
+    NI_TRY(ni_graph_create(&t->train_graph, t->context, t->vars, NI_F32, NI_TRAIN));
+    nas_graph *g = t->train_graph;
+    NI_TRY(ni_input(g, shape, &t->train_images, &images));
+    NI_TRY(ni_input_labels(g, t->o.batch, &t->train_labels, &labels));
+    NI_TRY(t->net.build(t->net.user, g, images, &logits));
+    NI_TRY(ni_cross_entropy(g, logits, labels, t->o.label_smoothing, &loss));
+    NI_TRY(ni_correct(g, logits, labels, &correct));
+    uint32_t n_vars = ni_vars_count(t->vars), n = 0;
+    ni_node *nodes = ni_calloc(t->context, 2 * (size_t)n_vars + 1, sizeof *nodes);
+    ni_output *outputs = ni_calloc(t->context, (size_t)n_vars + 2, sizeof *outputs);
+    nas_status status = nodes && outputs ? NAS_OK : NAS_E_MEMORY;
+    if (status >= 0) {
+        outputs[0] = (ni_output){loss, NI_NONE};
+        outputs[1] = (ni_output){correct, NI_NONE};
+    }
+    for (uint32_t slot = 0; status >= 0 && slot < n_vars; slot++) {
+        const ni_var var = *ni_vars_get(t->vars, slot);
+        if (var.kind != NI_PARAMETER) continue;
+        status = ni_variable(g, &var, &nodes[n]);
+        outputs[2 + n++].slot = slot;
+    }
+    if (status >= 0) status = ni_graph_gradients(g, loss, NI_NONE, nodes, n, nodes + n_vars);
+    for (uint32_t i = 0; status >= 0 && i < n; i++)
+        outputs[2 + i].node = nodes[n_vars + i];
+    ni_plan_options plan;
+    memset(&plan, 0, sizeof plan);
+    if (status >= 0) status = ni_program_create(&t->train, g, outputs, n + 2, &plan);
+    t->n_train_outputs = n + 2;
+    ni_free(t->context, nodes);
+    ni_free(t->context, outputs);
+    return status;
+}
+
+static nas_status measure_program(ni_trainer *t) {
+    ni_node images, labels, logits, loss, correct;
+    ni_shape shape = ni_shape4(t->o.batch, t->net.height, t->net.width, t->net.channels);
+    NI_TRY(ni_graph_create(&t->measure_graph, t->context, t->vars, NI_F32, NI_EVAL));
+    nas_graph *g = t->measure_graph;
+    NI_TRY(ni_input(g, shape, &t->measure_images, &images));
+    NI_TRY(ni_input_labels(g, t->o.batch, &t->measure_labels, &labels));
+    NI_TRY(t->net.build(t->net.user, g, images, &logits));
+    NI_TRY(ni_cross_entropy(g, logits, labels, 0, &loss));
+    NI_TRY(ni_correct(g, logits, labels, &correct));
+    ni_output outputs[] = {{loss, NI_NONE}, {correct, NI_NONE}, {logits, NI_NONE}};
+    ni_plan_options plan;
+    memset(&plan, 0, sizeof plan);
+    return ni_program_create(&t->measure, g, outputs, 3, &plan);
+}
+
+/* Cuts what is trained in pieces of a fixed size: neighbours of one kind together. */
+static nas_status cut(ni_trainer *t) {
+    for (uint32_t slot = 0; slot < ni_vars_count(t->vars); slot++) {
+        const ni_var *var = ni_vars_get(t->vars, slot);
+        if (var->kind != NI_PARAMETER) continue;
+        int64_t at = (int64_t)var->offset, end = at + ni_shape_count(var->shape);
+        bool decay = var->decay || t->o.decay_all;
+        while (at < end) {
+            int64_t to = end - at > PIECE_ELEMENTS ? at + PIECE_ELEMENTS : end;
+            segment *last = t->pieces.n ? &t->pieces.items[t->pieces.n - 1] : NULL;
+            /* padding between neighbours is 0, and stays 0 */
+            if (last && last->decay == decay && at - last->to < 16 && at >= last->to &&
+                to - last->from <= PIECE_ELEMENTS) {
+                last->to = to;
+            } else {
+                segment s = {at, to, decay};
+                NI_TRY(NI_PUSH(t->context, &t->pieces, s));
+            }
+            at = to;
+        }
+    }
+    t->piece_sums = ni_calloc(t->context, t->pieces.n + 1, sizeof *t->piece_sums);
+    return t->piece_sums ? NAS_OK : NAS_E_MEMORY;
+}
+
+static float *buffer(ni_trainer *t, size_t n) {
+    float *b = ni_alloc_aligned(t->context, n * sizeof *b);
+    if (b) memset(b, 0, n * sizeof *b);
+    return b;
+}
+
+static nas_status prepare(ni_trainer *t) {
+    NI_TRY(ni_vars_create(&t->vars, t->context));
+    NI_TRY(train_program(t));
+    NI_TRY(measure_program(t));
+    t->size = ni_vars_size(t->vars);
+    size_t image = (size_t)(t->net.height * t->net.width * t->net.channels);
+    bool adam = t->o.optimizer != NAS_OPTIMIZER_SGD;
+    if (!(t->values = buffer(t, t->size)) || !(t->gradients = buffer(t, t->size)) ||
+        !(t->moments = buffer(t, t->size)) || (adam && !(t->squares = buffer(t, t->size))) ||
+        (t->o.ema > 0 && !(t->average = buffer(t, t->size))) ||
+        !(t->logits = buffer(t, (size_t)t->o.batch * (size_t)t->net.classes)) ||
+        !(t->padded = buffer(t, (size_t)t->o.batch * image)) ||
+        !(t->no_labels = ni_calloc(t->context, t->o.batch, sizeof *t->no_labels)) ||
+        !(t->train_results = ni_calloc(t->context, t->n_train_outputs, sizeof *t->train_results)))
+        return NAS_E_MEMORY;
+    t->train_results[0] = &t->loss;
+    t->train_results[1] = &t->correct;
+    ni_kernels_get(&t->kernels, NI_F32, nas_context_isa(t->context));
+    ni_vars_initialise(t->vars, t->values, NI_F32, t->o.seed);
+    if (t->average) memcpy(t->average, t->values, t->size * sizeof *t->values);
+    return cut(t);
+}
+
+nas_status ni_trainer_create(ni_trainer **out, nas_context *context, const ni_net *net,
+                             const nas_train_options *options) {
+    nas_train_options o = NAS_TRAIN_OPTIONS_INIT;
+    NI_TRY(ni_options(context, &o, sizeof o, sizeof o, options, "nas_train_options"));
+    NI_TRY(check_options(context, &o));
+    ni_trainer *t = ni_calloc(context, 1, sizeof *t);
+    if (!t) return NAS_E_MEMORY;
+    t->context = context;
+    t->net = *net;
+    t->o = o;
+    nas_status status = prepare(t);
+    if (status < 0) {
+        ni_trainer_free(t);
+        return status;
+    }
+    *out = t;
+    return NAS_OK;
+}
+
+void ni_trainer_free(ni_trainer *t) {
+    if (!t) return;
+    nas_context *context = t->context;
+    if (t->train) ni_program_free(t->train);
+    if (t->measure) ni_program_free(t->measure);
+    if (t->train_graph) ni_graph_free(t->train_graph);
+    if (t->measure_graph) ni_graph_free(t->measure_graph);
+    if (t->vars) ni_vars_free(t->vars);
+    ni_free(context, t->values);
+    ni_free(context, t->gradients);
+    ni_free(context, t->moments);
+    ni_free(context, t->squares);
+    ni_free(context, t->average);
+    ni_free(context, t->logits);
+    ni_free(context, t->padded);
+    ni_free(context, t->no_labels);
+    ni_free(context, t->train_results);
+    ni_free(context, t->piece_sums);
+    NI_ARRAY_FREE(context, &t->pieces);
+    ni_free(context, t);
+}
+
+ni_vars *ni_trainer_vars(ni_trainer *t) {
+    return t->vars;
+}
+
+float *ni_trainer_values(ni_trainer *t) {
+    return t->values;
+}
+
+/* ---- one step -------------------------------------------------------------------------------------- */
+
+typedef struct {
+    ni_trainer *t;
+    double rate, gradient_scale, keep;
+} update;
+
+static void square_piece(void *user, uint32_t piece, uint32_t lane) {
+    const update *u = user;
+    const segment *s = &u->t->pieces.items[piece];
+    double sum = 0;
+    (void)lane;
+    for (int64_t i = s->from; i < s->to; i++)
+        sum += (double)u->t->gradients[i] * (double)u->t->gradients[i];
+    u->t->piece_sums[piece] = sum;
+}
+
+static void update_piece(void *user, uint32_t piece, uint32_t lane) {
+    const update *u = user;
+    ni_trainer *t = u->t;
+    const segment *s = &t->pieces.items[piece];
+    double decay = s->decay ? t->o.weight_decay : 0;
+    (void)lane;
+    if (t->o.optimizer == NAS_OPTIMIZER_SGD)
+        t->kernels.sgd(t->values, t->gradients, t->moments, u->rate, t->o.momentum, decay,
+                       t->o.nesterov && t->o.momentum > 0, false, u->gradient_scale, s->from, s->to);
+    else
+        t->kernels.adam(t->values, t->gradients, t->moments, t->squares, u->rate, t->o.momentum,
+                        t->o.beta2, t->o.epsilon, decay, t->o.optimizer == NAS_OPTIMIZER_ADAMW,
+                        (int64_t)t->steps + 1, u->gradient_scale, s->from, s->to);
+}
+
+static void average_piece(void *user, uint32_t piece, uint32_t lane) {
+    const update *u = user;
+    ni_trainer *t = u->t;
+    int64_t from = (int64_t)piece * PIECE_ELEMENTS, to = from + PIECE_ELEMENTS;
+    if (to > (int64_t)t->size) to = (int64_t)t->size;
+    (void)lane;
+    t->kernels.axpby(u->keep, t->average, 1 - u->keep, t->values, t->average, from, to);
+}
+
+static nas_status step(ni_trainer *t, const float *images, const int32_t *labels, double rate) {
+    const void *inputs[2];
+    inputs[t->train_images] = images;
+    inputs[t->train_labels] = labels;
+    ni_run run;
+    memset(&run, 0, sizeof run);
+    run.inputs = inputs;
+    run.values = t->values;
+    run.gradients = t->gradients;
+    run.outputs = t->train_results;
+    run.random_key[0] = t->o.seed;
+    run.random_key[1] = t->steps;
+    run.update_state = true;
+    NI_TRY(ni_program_run(t->train, &run));
+    update u = {t, rate, 1, 0};
+    uint32_t pieces = (uint32_t)t->pieces.n;
+    if (t->o.clip > 0) {
+        double sum = 0;
+        ni_parallel(t->context, pieces, square_piece, &u);
+        for (uint32_t i = 0; i < pieces; i++)
+            sum += t->piece_sums[i];
+        double norm = sqrt(sum);
+        if (norm > t->o.clip) u.gradient_scale = t->o.clip / (norm + 1e-6);
+    }
+    ni_parallel(t->context, pieces, update_piece, &u);
+    t->steps++;
+    if (t->average) {
+        /* young averages forget faster, so that the first weights do not weigh for long */
+        double young = (1 + (double)t->steps) / (10 + (double)t->steps);
+        u.keep = young < t->o.ema ? young : t->o.ema;
+        ni_parallel(t->context, (uint32_t)((t->size + PIECE_ELEMENTS - 1) / PIECE_ELEMENTS),
+                    average_piece, &u);
+    }
+    return NAS_OK;
+}
+
+nas_status ni_trainer_run(ni_trainer *t, const ni_batches *data, uint64_t epoch, int64_t from,
+                          int64_t to, uint64_t first_step, uint64_t total_steps, double *loss_sum,
+                          double *correct, int64_t *images_seen, nas_status (*keep_going)(void *user),
+                          void *user) {
+    if (data->batch != t->o.batch)
+        return ni_fail(t->context, NAS_E_INVALID,
+                       "batches of %" PRId64 " images for a training of %" PRIu32, data->batch,
+                       t->o.batch);
+    for (int64_t index = from; index < to; index++) {
+        const float *images;
+        const int32_t *labels;
+        int64_t fill;
+        uint64_t now = first_step + (uint64_t)(index - from);
+        NI_TRY(data->next(data->user, epoch, index, &images, &labels, &fill));
+        double rate = ni_learning_rate(&t->o, now, total_steps, (double)data->batches);
+        NI_TRY(step(t, images, labels, rate));
+        if (!isfinite(t->loss)) {
+            char text[NI_NUMBER_TEXT];
+            return ni_fail(t->context, NAS_E_DIVERGED,
+                           "training diverged: the loss is %s in epoch %" PRIu64 ", step %" PRIu64
+                           "; a smaller learning rate may help",
+                           ni_f64_text(text, (double)t->loss), epoch + 1, now + 1);
+        }
+        *loss_sum += (double)t->loss * (double)fill;
+        *correct += (double)t->correct;
+        *images_seen += fill;
+        if (keep_going) {
+            nas_status answer = keep_going(user);
+            if (answer != NAS_OK) return answer;
+        }
+    }
+    return NAS_OK;
+}
+
+/* ---- measuring -------------------------------------------------------------------------------------- */
+
+static nas_status run_measure(ni_trainer *t, const float *images, const int32_t *labels,
+                              float *loss, float *correct, float *logits) {
+    const void *inputs[2];
+    inputs[t->measure_images] = images;
+    inputs[t->measure_labels] = labels;
+    void *results[3] = {loss, correct, logits};
+    ni_run run;
+    memset(&run, 0, sizeof run);
+    run.inputs = inputs;
+    run.values = t->average ? t->average : t->values;
+    run.outputs = results;
+    return ni_program_run(t->measure, &run);
+}
+
+nas_status ni_trainer_measure(ni_trainer *t, const ni_batches *data, nas_metrics *out) {
+    nas_metrics m;
+    memset(&m, 0, sizeof m);
+    m.struct_size = sizeof m;
+    if (data->batch != t->o.batch)
+        return ni_fail(t->context, NAS_E_INVALID,
+                       "batches of %" PRId64 " images for a network of %" PRIu32, data->batch,
+                       t->o.batch);
+    for (int64_t index = 0; index < data->batches; index++) {
+        const float *images;
+        const int32_t *labels;
+        int64_t fill;
+        float loss, correct;
+        NI_TRY(data->next(data->user, 0, index, &images, &labels, &fill));
+        NI_TRY(run_measure(t, images, labels, &loss, &correct, NULL));
+        m.loss += (double)loss * (double)fill;
+        m.accuracy += (double)correct;
+        m.n += fill;
+    }
+    if (m.n) {
+        m.loss /= (double)m.n;
+        m.accuracy /= (double)m.n;
+    }
+    *out = m;
+    return NAS_OK;
+}
+
+nas_status ni_trainer_predict(ni_trainer *t, const float *images, int64_t n, float *logits) {
+    size_t image = (size_t)(t->net.height * t->net.width * t->net.channels);
+    int64_t batch = t->o.batch, classes = t->net.classes;
+    float loss, correct;
+    for (int64_t at = 0; at < n; at += batch) {
+        int64_t fill = n - at < batch ? n - at : batch;
+        const float *from = images + (size_t)at * image;
+        if (fill < batch) {
+            memset(t->padded, 0, (size_t)batch * image * sizeof *t->padded);
+            memcpy(t->padded, from, (size_t)fill * image * sizeof *from);
+            from = t->padded;
+        }
+        NI_TRY(run_measure(t, from, t->no_labels, &loss, &correct, t->logits));
+        memcpy(logits + at * classes, t->logits, (size_t)(fill * classes) * sizeof *logits);
+    }
+    return NAS_OK;
+}
+
+/* ---- checkpoints: bit for bit ------------------------------------------------------------------------ */
+
+enum { CHECKPOINT_VERSION = 1 };
+
+nas_status ni_trainer_save(const ni_trainer *t, nas_writer *to) {
+    size_t bytes = t->size * sizeof(float);
+    NI_TRY(nas_write_u64(to, CHECKPOINT_VERSION));
+    NI_TRY(nas_write_u64(to, t->steps));
+    NI_TRY(nas_write_bytes(to, t->values, bytes));
+    NI_TRY(nas_write_bytes(to, t->moments, bytes));
+    NI_TRY(nas_write_bytes(to, t->squares, t->squares ? bytes : 0));
+    return nas_write_bytes(to, t->average, t->average ? bytes : 0);
+}
+
+static nas_status load_buffer(ni_trainer *t, nas_reader *from, float *to) {
+    const void *bytes;
+    size_t n;
+    NI_TRY(nas_read_bytes(from, &bytes, &n));
+    if (n != (to ? t->size * sizeof *to : 0))
+        return ni_fail(t->context, NAS_E_CORRUPT,
+                       "a checkpoint of training is of another network or another optimizer");
+    if (n) memcpy(to, bytes, n);
+    return NAS_OK;
+}
+
+nas_status ni_trainer_load(ni_trainer *t, nas_reader *from) {
+    uint64_t version, steps;
+    NI_TRY(nas_read_u64(from, &version));
+    if (version != CHECKPOINT_VERSION)
+        return ni_fail(t->context, NAS_E_VERSION,
+                       "a checkpoint of training has version %" PRIu64 "; this library reads %d",
+                       version, CHECKPOINT_VERSION);
+    NI_TRY(nas_read_u64(from, &steps));
+    NI_TRY(load_buffer(t, from, t->values));
+    NI_TRY(load_buffer(t, from, t->moments));
+    NI_TRY(load_buffer(t, from, t->squares));
+    NI_TRY(load_buffer(t, from, t->average));
+    t->steps = steps;
+    return NAS_OK;
+}
