@@ -23,6 +23,9 @@ typedef struct {
 #define NAS_DATASET_OPTIONS_INIT                                                                   \
     {sizeof(nas_dataset_options), 0, -1, 0, 1, {0, 0, 0, 0}, {0, 0, 0, 0}, 0, 0, 0, 0, 0, 0}
 NAS_API void nas_dataset_options_init(nas_dataset_options *options);
+/* One setting as text, as in a search file: "validation=5000", "flip=true", "crop_pad=2". */
+NAS_API nas_status nas_dataset_options_set(nas_context *context, nas_dataset_options *options,
+                                           const char *setting);
 
 /* By name or folder: "fashion-mnist" (Debian's dataset-fashion-mnist), or a folder that holds IDX
  * files (train-images-idx3-ubyte[.gz], ...) or CIFAR-10's binary batches. An error says what was

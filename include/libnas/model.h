@@ -44,6 +44,10 @@ typedef struct {
     {sizeof(nas_train_options), 0, 12, 64, 0, 0.1, 0, 0.9, 0.999, 1e-8, 1, 1, 0, 5e-4, 0, 0, 0, 0, \
      0, 1, 1, 0, 0, 0}
 NAS_API void nas_train_options_init(nas_train_options *options);
+/* One setting as text, as in a search file: "epochs=3", "optimizer=adam", "schedule=one-cycle". An
+ * unknown one is an error that suggests the nearest. */
+NAS_API nas_status nas_train_options_set(nas_context *context, nas_train_options *options,
+                                         const char *setting);
 
 typedef struct {
     uint32_t struct_size, flags;

@@ -66,6 +66,21 @@ void ni_log(nas_context *context, int32_t level, const char *format, ...) NI_PRI
 nas_status ni_options(nas_context *context, void *to, size_t size, size_t least, const void *given,
                       const char *name);
 
+/* Settings as text ("epochs=3") into the members of an options struct, by a table. Switches take
+ * true and false too; names: the texts of values 0, 1, ..., ended by NULL. An unknown setting is
+ * NAS_E_NOT_FOUND with the nearest one suggested; `what` begins the sentence. */
+typedef enum {
+    NI_SETTING_F64, NI_SETTING_I64, NI_SETTING_U64, NI_SETTING_I32, NI_SETTING_U32
+} ni_setting_kind;
+typedef struct {
+    const char *name;
+    ni_setting_kind kind;
+    size_t offset;
+    const char *const *names;
+} ni_setting_row;
+nas_status ni_setting(nas_context *context, const char *what, const ni_setting_row *rows, size_t n,
+                      void *options, const char *setting);
+
 /* ---- memory --------------------------------------------------------------------------------- */
 
 /* All of libnas allocates here; on failure the error is set (ni_fail_memory) and NULL comes back.

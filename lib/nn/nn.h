@@ -32,9 +32,16 @@ typedef struct {
 typedef struct ni_trainer ni_trainer;
 nas_status ni_trainer_create(ni_trainer **out, nas_context *context, const ni_net *net,
                              const nas_train_options *options);
+/* Without what training needs: only measures and predicts, in batches of `batch`. */
+nas_status ni_trainer_create_measuring(ni_trainer **out, nas_context *context, const ni_net *net,
+                                       uint32_t batch, uint64_t seed);
 void ni_trainer_free(ni_trainer *trainer);
 ni_vars *ni_trainer_vars(ni_trainer *trainer);
 float *ni_trainer_values(ni_trainer *trainer);      /* live weights; ni_vars_size elements */
+/* The weights to keep: averaged where ema is set, else the live ones. */
+const float *ni_trainer_result(const ni_trainer *trainer);
+uint64_t ni_trainer_steps(const ni_trainer *trainer); /* made so far, those of a loaded checkpoint too */
+nas_status ni_train_options_check(nas_context *context, const nas_train_options *options);
 /* One epoch part: steps from .. to of `total` (for the schedule). Sums of loss and of right answers
  * come back. keep_going is asked between steps (NULL: always): NAS_STOP ends it. */
 nas_status ni_trainer_run(ni_trainer *trainer, const ni_batches *data, uint64_t epoch, int64_t from,

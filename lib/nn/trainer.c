@@ -26,6 +26,7 @@ struct ni_trainer {
     NI_ARRAY(segment) pieces;
     double *piece_sums;
     uint64_t steps; /* made so far */
+    bool measures_only;
     ni_kernels kernels;
     float loss, correct, *logits;
     void **train_results;
@@ -33,7 +34,7 @@ struct ni_trainer {
     int32_t *no_labels;
 };
 
-static nas_status check_options(nas_context *context, const nas_train_options *o) {
+nas_status ni_train_options_check(nas_context *context, const nas_train_options *o) {
     const struct {
         const char *name;
         double value, least, most;
@@ -157,18 +158,20 @@ static float *buffer(ni_trainer *t, size_t n) {
 
 static nas_status prepare(ni_trainer *t) {
     NI_TRY(ni_vars_create(&t->vars, t->context));
-    NI_TRY(train_program(t));
+    if (!t->measures_only) NI_TRY(train_program(t));
     NI_TRY(measure_program(t));
     t->size = ni_vars_size(t->vars);
     size_t image = (size_t)(t->net.height * t->net.width * t->net.channels);
-    bool adam = t->o.optimizer != NAS_OPTIMIZER_SGD;
-    if (!(t->values = buffer(t, t->size)) || !(t->gradients = buffer(t, t->size)) ||
-        !(t->moments = buffer(t, t->size)) || (adam && !(t->squares = buffer(t, t->size))) ||
+    bool trains = !t->measures_only, adam = trains && t->o.optimizer != NAS_OPTIMIZER_SGD;
+    if (!(t->values = buffer(t, t->size)) || (trains && !(t->gradients = buffer(t, t->size))) ||
+        (trains && !(t->moments = buffer(t, t->size))) ||
+        (adam && !(t->squares = buffer(t, t->size))) ||
         (t->o.ema > 0 && !(t->average = buffer(t, t->size))) ||
         !(t->logits = buffer(t, (size_t)t->o.batch * (size_t)t->net.classes)) ||
         !(t->padded = buffer(t, (size_t)t->o.batch * image)) ||
         !(t->no_labels = ni_calloc(t->context, t->o.batch, sizeof *t->no_labels)) ||
-        !(t->train_results = ni_calloc(t->context, t->n_train_outputs, sizeof *t->train_results)))
+        !(t->train_results =
+              ni_calloc(t->context, (size_t)t->n_train_outputs + 2, sizeof *t->train_results)))
         return NAS_E_MEMORY;
     t->train_results[0] = &t->loss;
     t->train_results[1] = &t->correct;
@@ -178,16 +181,17 @@ static nas_status prepare(ni_trainer *t) {
     return cut(t);
 }
 
-nas_status ni_trainer_create(ni_trainer **out, nas_context *context, const ni_net *net,
-                             const nas_train_options *options) {
+static nas_status create(ni_trainer **out, nas_context *context, const ni_net *net,
+                         const nas_train_options *options, bool measures_only) {
     nas_train_options o = NAS_TRAIN_OPTIONS_INIT;
     NI_TRY(ni_options(context, &o, sizeof o, sizeof o, options, "nas_train_options"));
-    NI_TRY(check_options(context, &o));
+    NI_TRY(ni_train_options_check(context, &o));
     ni_trainer *t = ni_calloc(context, 1, sizeof *t);
     if (!t) return NAS_E_MEMORY;
     t->context = context;
     t->net = *net;
     t->o = o;
+    t->measures_only = measures_only;
     nas_status status = prepare(t);
     if (status < 0) {
         ni_trainer_free(t);
@@ -195,6 +199,19 @@ nas_status ni_trainer_create(ni_trainer **out, nas_context *context, const ni_ne
     }
     *out = t;
     return NAS_OK;
+}
+
+nas_status ni_trainer_create(ni_trainer **out, nas_context *context, const ni_net *net,
+                             const nas_train_options *options) {
+    return create(out, context, net, options, false);
+}
+
+nas_status ni_trainer_create_measuring(ni_trainer **out, nas_context *context, const ni_net *net,
+                                       uint32_t batch, uint64_t seed) {
+    nas_train_options o = NAS_TRAIN_OPTIONS_INIT;
+    o.batch = batch;
+    o.seed = seed;
+    return create(out, context, net, &o, true);
 }
 
 void ni_trainer_free(ni_trainer *t) {
@@ -225,6 +242,14 @@ ni_vars *ni_trainer_vars(ni_trainer *t) {
 
 float *ni_trainer_values(ni_trainer *t) {
     return t->values;
+}
+
+const float *ni_trainer_result(const ni_trainer *t) {
+    return t->average ? t->average : t->values;
+}
+
+uint64_t ni_trainer_steps(const ni_trainer *t) {
+    return t->steps;
 }
 
 /* ---- one step -------------------------------------------------------------------------------------- */
@@ -308,6 +333,8 @@ nas_status ni_trainer_run(ni_trainer *t, const ni_batches *data, uint64_t epoch,
                           int64_t to, uint64_t first_step, uint64_t total_steps, double *loss_sum,
                           double *correct, int64_t *images_seen, nas_status (*keep_going)(void *user),
                           void *user) {
+    if (t->measures_only)
+        return ni_fail(t->context, NAS_E_STATE, "this trainer was made to measure only");
     if (data->batch != t->o.batch)
         return ni_fail(t->context, NAS_E_INVALID,
                        "batches of %" PRId64 " images for a training of %" PRIu32, data->batch,
@@ -405,6 +432,8 @@ enum { CHECKPOINT_VERSION = 1 };
 
 nas_status ni_trainer_save(const ni_trainer *t, nas_writer *to) {
     size_t bytes = t->size * sizeof(float);
+    if (t->measures_only)
+        return ni_fail(t->context, NAS_E_STATE, "a trainer that only measures has no checkpoint");
     NI_TRY(nas_write_u64(to, CHECKPOINT_VERSION));
     NI_TRY(nas_write_u64(to, t->steps));
     NI_TRY(nas_write_bytes(to, t->values, bytes));
@@ -426,6 +455,8 @@ static nas_status load_buffer(ni_trainer *t, nas_reader *from, float *to) {
 
 nas_status ni_trainer_load(ni_trainer *t, nas_reader *from) {
     uint64_t version, steps;
+    if (t->measures_only)
+        return ni_fail(t->context, NAS_E_STATE, "a trainer that only measures has no checkpoint");
     NI_TRY(nas_read_u64(from, &version));
     if (version != CHECKPOINT_VERSION)
         return ni_fail(t->context, NAS_E_VERSION,
