@@ -1,0 +1,182 @@
+/* One network: its architecture and its weights; trained, measured, used. Files are safetensors.c's. */
+#include <inttypes.h>
+#include <math.h>
+#include "model.h"
+
+enum { MEASURE_BATCH = 100 };
+
+/* Weights come from the seed and the variables' names, so that the measuring trainer alone knows
+ * them. */
+nas_status nas_model_create(nas_model **out, const nas_arch *arch, uint64_t seed) {
+    const nas_space *space = nas_arch_space(arch);
+    nas_context *context = ni_space_context(space);
+    NI_TRY(ni_enter(context));
+    nas_model *m = ni_calloc(context, 1, sizeof *m);
+    if (!m) return NAS_E_MEMORY;
+    m->context = context;
+    m->arch = nas_arch_hold((nas_arch *)(uintptr_t)arch);
+    m->seed = seed;
+    for (int i = 0; i < 4; i++)
+        m->deviation[i] = 1;
+    nas_status status = ni_arch_network(&m->net, &m->build, arch, 0);
+    if (status >= 0)
+        status = ni_trainer_create_measuring(&m->measuring, context, &m->net, MEASURE_BATCH, seed);
+    if (status < 0) {
+        nas_model_free(m);
+        return status;
+    }
+    *out = m;
+    return NAS_OK;
+}
+
+void nas_model_free(nas_model *m) {
+    if (!m) return;
+    nas_space *space = m->owned_space;
+    ni_trainer_free(m->measuring);
+    nas_context *context = m->context;
+    nas_arch_free(m->arch);
+    ni_free(context, m);
+    nas_space_free(space);
+}
+
+const nas_arch *nas_model_arch(const nas_model *m) {
+    return m->arch;
+}
+
+static nas_status epoch_ended(void *user, const nas_train_progress *progress) {
+    const struct {
+        nas_train_fn call;
+        void *user;
+    } *p = user;
+    return p->call ? p->call(p->user, progress) : NAS_OK;
+}
+
+nas_status nas_model_train(nas_model *m, const nas_dataset *data, const nas_train_options *options,
+                           nas_train_fn progress, void *user) {
+    nas_train_options o = NAS_TRAIN_OPTIONS_INIT;
+    ni_trainer *trainer;
+    ni_arch_net build;
+    ni_net net;
+    NI_TRY(ni_enter(m->context));
+    NI_TRY(ni_options(m->context, &o, sizeof o, sizeof o, options, "nas_train_options"));
+    NI_TRY(ni_fit_check(nas_arch_space(m->arch), data));
+    NI_TRY(ni_arch_network(&net, &build, m->arch, o.dropout));
+    NI_TRY(ni_trainer_create(&trainer, m->context, &net, &o));
+    size_t bytes = ni_vars_size(ni_trainer_vars(trainer)) * sizeof(float);
+    memcpy(ni_trainer_values(trainer), ni_trainer_values(m->measuring), bytes);
+    struct {
+        nas_train_fn call;
+        void *user;
+    } callback = {progress, user};
+    ni_fit fit = {trainer, data, &o, 0, epoch_ended, NULL, &callback, 0};
+    if (o.max_seconds > 0) fit.deadline = ni_clock() + (double)o.max_seconds;
+    nas_train_progress last;
+    bool late;
+    nas_status status = ni_fit_run(&fit, &last, &late);
+    if (status >= 0) {
+        nas_dataset_info info;
+        memcpy(ni_trainer_values(m->measuring), ni_trainer_result(trainer), bytes);
+        if (nas_dataset_describe(data, &info) >= 0) {
+            memcpy(m->mean, info.mean, sizeof m->mean);
+            memcpy(m->deviation, info.deviation, sizeof m->deviation);
+        }
+    }
+    ni_trainer_free(trainer);
+    return status;
+}
+
+nas_status nas_model_evaluate(nas_model *m, const nas_dataset *data, int32_t split, nas_metrics *out) {
+    NI_TRY(ni_enter(m->context));
+    NI_TRY(ni_fit_check(nas_arch_space(m->arch), data));
+    return ni_fit_measure(m->measuring, data, split, MEASURE_BATCH, out);
+}
+
+nas_status nas_model_predict(nas_model *m, const float *images, int64_t n, float *logits) {
+    NI_TRY(ni_enter(m->context));
+    if (n < 0 || (n > 0 && (!images || !logits)))
+        return ni_fail(m->context, NAS_E_INVALID, "predict: %" PRId64 " images need both arrays", n);
+    return ni_trainer_predict(m->measuring, images, n, logits);
+}
+
+/* ---- variables in PyTorch's layout --------------------------------------------------------------- */
+
+void ni_model_shape(const ni_var *var, nas_tensor_info *out) {
+    const int64_t *d = var->shape.d;
+    memset(out, 0, sizeof *out);
+    out->name = var->name;
+    out->trained = var->kind == NI_PARAMETER;
+    switch (var->layout) {
+    case NI_FILE_CONV:
+        out->dimensions = 4;
+        out->shape[0] = d[3], out->shape[1] = d[2], out->shape[2] = d[0], out->shape[3] = d[1];
+        break;
+    case NI_FILE_LINEAR:
+        out->dimensions = 2;
+        out->shape[0] = d[3], out->shape[1] = d[0];
+        break;
+    default:
+        out->dimensions = 1;
+        out->shape[0] = ni_shape_count(var->shape);
+        break;
+    }
+}
+
+/* Between memory (KH, KW, CI, CO or CI, CO) and file (CO, CI, KH, KW or CO, CI). */
+void ni_model_copy(const ni_var *var, float *memory, float *file, bool to_file) {
+    const int64_t *d = var->shape.d;
+    int64_t taps = var->layout == NI_FILE_CONV ? d[0] * d[1] : 1;
+    int64_t ci = var->layout == NI_FILE_CONV ? d[2] : d[0], co = d[3];
+    if (var->layout == NI_FILE_AS_IS) {
+        taps = ci = 1;
+        co = ni_shape_count(var->shape);
+    }
+    for (int64_t t = 0; t < taps; t++)
+        for (int64_t i = 0; i < ci; i++)
+            for (int64_t o = 0; o < co; o++) {
+                float *a = memory + (t * ci + i) * co + o, *b = file + (o * ci + i) * taps + t;
+                if (to_file)
+                    *b = *a;
+                else
+                    *a = *b;
+            }
+}
+
+nas_status nas_model_tensor(const nas_model *m, uint32_t index, nas_tensor_info *out) {
+    const ni_vars *vars = ni_trainer_vars(m->measuring);
+    NI_TRY(ni_enter(m->context));
+    if (index >= ni_vars_count(vars)) return NAS_DONE;
+    ni_model_shape(ni_vars_get(vars, index), out);
+    return NAS_OK;
+}
+
+static nas_status tensor(const nas_model *m, const char *name, size_t n, const ni_var **out) {
+    const ni_vars *vars = ni_trainer_vars(m->measuring);
+    uint32_t slot;
+    NI_TRY(ni_enter(m->context));
+    if (!name || !ni_vars_find(vars, name, &slot))
+        return ni_fail(m->context, NAS_E_NOT_FOUND, "the network has no variable '%.120s'",
+                       name ? name : "");
+    *out = ni_vars_get(vars, slot);
+    if ((size_t)ni_shape_count((*out)->shape) != n)
+        return ni_fail(m->context, NAS_E_SHAPE, "'%s' has %" PRId64 " numbers, not %zu", name,
+                       ni_shape_count((*out)->shape), n);
+    return NAS_OK;
+}
+
+nas_status nas_model_read_tensor(const nas_model *m, const char *name, float *out, size_t n) {
+    const ni_var *var;
+    NI_TRY(tensor(m, name, n, &var));
+    ni_model_copy(var, ni_trainer_values(m->measuring) + var->offset, out, true);
+    return NAS_OK;
+}
+
+nas_status nas_model_write_tensor(nas_model *m, const char *name, const float *values, size_t n) {
+    const ni_var *var;
+    NI_TRY(tensor(m, name, n, &var));
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(values[i]))
+            return ni_fail(m->context, NAS_E_INVALID, "'%s': number %zu is not finite", name, i);
+    ni_model_copy(var, ni_trainer_values(m->measuring) + var->offset, (float *)(uintptr_t)values,
+                  false);
+    return NAS_OK;
+}
