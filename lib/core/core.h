@@ -70,15 +70,15 @@ nas_status ni_options(nas_context *context, void *to, size_t size, size_t least,
  * true and false too; names: the texts of values 0, 1, ..., ended by NULL. An unknown setting is
  * NAS_E_NOT_FOUND with the nearest one suggested; `what` begins the sentence. */
 typedef enum {
-    NI_SETTING_F64, NI_SETTING_I64, NI_SETTING_U64, NI_SETTING_I32, NI_SETTING_U32
-} ni_setting_kind;
+    NI_OPTION_F64, NI_OPTION_I64, NI_OPTION_U64, NI_OPTION_I32, NI_OPTION_U32
+} ni_option_kind;
 typedef struct {
     const char *name;
-    ni_setting_kind kind;
+    ni_option_kind kind;
     size_t offset;
     const char *const *names;
-} ni_setting_row;
-nas_status ni_setting(nas_context *context, const char *what, const ni_setting_row *rows, size_t n,
+} ni_option_row;
+nas_status ni_option_set(nas_context *context, const char *what, const ni_option_row *rows, size_t n,
                       void *options, const char *setting);
 
 /* ---- memory --------------------------------------------------------------------------------- */

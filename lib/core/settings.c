@@ -23,8 +23,8 @@ static bool truth(const char *text, int64_t *out) {
     return false;
 }
 
-nas_status ni_setting(nas_context *context, const char *what, const ni_setting_row *rows, size_t n,
-                      void *options, const char *setting) {
+nas_status ni_option_set(nas_context *context, const char *what, const ni_option_row *rows,
+                         size_t n, void *options, const char *setting) {
     char name[64];
     const char *equals = setting ? strchr(setting, '=') : NULL;
     if (!equals || equals == setting || (size_t)(equals - setting) >= sizeof name)
@@ -32,7 +32,7 @@ nas_status ni_setting(nas_context *context, const char *what, const ni_setting_r
                        setting ? setting : "");
     memcpy(name, setting, (size_t)(equals - setting));
     name[equals - setting] = 0;
-    const ni_setting_row *row = NULL;
+    const ni_option_row *row = NULL;
     const char *known[64];
     for (size_t i = 0; i < n && i < 64; i++) {
         known[i] = rows[i].name;
@@ -53,28 +53,32 @@ nas_status ni_setting(nas_context *context, const char *what, const ni_setting_r
         for (whole = 0; row->names[whole] && strcmp(row->names[whole], value) != 0; whole++) {}
         list_names(all, sizeof all, row->names);
         if (!row->names[whole])
-            return ni_fail(context, NAS_E_INVALID, "%s: %s cannot be '%.60s'; it is one of %s", what,
-                           name, value, all);
-    } else if (row->kind == NI_SETTING_F64) {
+            return ni_fail(context, NAS_E_INVALID, "%s: %s cannot be '%.60s'; it is one of %s",
+                           what, name, value, all);
+    } else if (row->kind == NI_OPTION_F64) {
         good = ni_parse_f64(value, strlen(value), &real);
     } else if (!truth(value, &whole)) {
         good = ni_parse_i64(value, strlen(value), &whole);
     }
-    if (good && row->kind == NI_SETTING_I32) good = whole >= INT32_MIN && whole <= INT32_MAX;
-    if (good && row->kind == NI_SETTING_U32) good = whole >= 0 && whole <= UINT32_MAX;
+    if (good && row->kind == NI_OPTION_I32) good = whole >= INT32_MIN && whole <= INT32_MAX;
+    if (good && row->kind == NI_OPTION_U32) good = whole >= 0 && whole <= UINT32_MAX;
     if (!good)
-        return ni_fail(context, NAS_E_INVALID, "%s: %s = '%.60s' is not a number that it can have", what,
-                       name, value);
+        return ni_fail(context, NAS_E_INVALID, "%s: %s = '%.60s' is not a number that it can have",
+                       what, name, value);
     switch (row->kind) {
-    case NI_SETTING_F64: memcpy(to, &real, sizeof real); break;
-    case NI_SETTING_I64:
-    case NI_SETTING_U64: memcpy(to, &whole, sizeof whole); break;
-    case NI_SETTING_I32: {
+    case NI_OPTION_F64:
+        memcpy(to, &real, sizeof real);
+        break;
+    case NI_OPTION_I64:
+    case NI_OPTION_U64:
+        memcpy(to, &whole, sizeof whole);
+        break;
+    case NI_OPTION_I32: {
         int32_t narrow = (int32_t)whole;
         memcpy(to, &narrow, sizeof narrow);
         break;
     }
-    case NI_SETTING_U32: {
+    case NI_OPTION_U32: {
         uint32_t narrow = (uint32_t)whole;
         memcpy(to, &narrow, sizeof narrow);
         break;

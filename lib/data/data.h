@@ -10,11 +10,11 @@
  * a batch depends on (seed, trial, epoch, index) alone. */
 typedef struct ni_loader ni_loader;
 typedef struct {
-    int32_t split;            /* NAS_SPLIT_TRAIN, ... */
-    int32_t also_validation;  /* training and validation images together */
+    int32_t split;           /* NAS_SPLIT_TRAIN, ... */
+    int32_t also_validation; /* training and validation images together */
     int64_t batch;
     int32_t shuffle, augment, drop_last;
-    double fraction;          /* of the split: its first part after one fixed shuffle; 1: all */
+    double fraction; /* of the split: its first part after one fixed shuffle; 1: all */
     uint64_t seed, trial;
 } ni_loader_options;
 nas_status ni_loader_create(ni_loader **out, nas_context *context, const nas_dataset *data,

@@ -20,8 +20,8 @@ nas_status ni_data_room(nas_context *context, int64_t n, int64_t each, size_t si
     size_t product;
     if (n < 0 || each < 0 || !ni_mul_size((size_t)n, (size_t)each, &product) ||
         !ni_mul_size(product, size, bytes) || *bytes > SIZE_MAX / 2)
-        return ni_fail(context, NAS_E_LIMIT, "%" PRId64 " images of %" PRId64 " values are too many",
-                       n, each);
+        return ni_fail(context, NAS_E_LIMIT,
+                       "%" PRId64 " images of %" PRId64 " values are too many", n, each);
     return NAS_OK;
 }
 
@@ -42,8 +42,8 @@ static nas_status check_options(nas_context *context, const nas_dataset_options 
     for (size_t i = 0; i < NI_COUNT(all); i++)
         if (all[i].value < all[i].least || all[i].value > all[i].most)
             return ni_fail(context, NAS_E_INVALID,
-                           "data: %s is %" PRId64 " and must be %" PRId64 " to %" PRId64, all[i].what,
-                           all[i].value, all[i].least, all[i].most);
+                           "data: %s is %" PRId64 " and must be %" PRId64 " to %" PRId64,
+                           all[i].what, all[i].value, all[i].least, all[i].most);
     for (int c = 0; c < 4; c++)
         if (!isfinite(o->mean[c]) || !isfinite(o->deviation[c]) || o->deviation[c] < 0)
             return ni_fail(context, NAS_E_INVALID,
@@ -87,8 +87,8 @@ static nas_status check_labels(const nas_dataset *d, const ni_images *i, const c
     for (int64_t k = 0; k < i->n; k++)
         if (i->labels[k] < 0 || i->labels[k] >= d->classes)
             return ni_fail(d->context, NAS_E_CORRUPT,
-                           "data: label %" PRId32 " of %s image %" PRId64 " is not one of the %" PRId64
-                           " classes",
+                           "data: label %" PRId32 " of %s image %" PRId64
+                           " is not one of the %" PRId64 " classes",
                            i->labels[k], what, k, d->classes);
     return NAS_OK;
 }
@@ -145,7 +145,8 @@ static void measure(nas_dataset *d) {
         double s[NI_DATA_CHANNELS_MOST] = {0}, q[NI_DATA_CHANNELS_MOST] = {0};
         for (int64_t p = 0; p < area; p++)
             for (int64_t j = 0; j < c; j++) {
-                double v = d->train.bytes ? d->train.bytes[at++] / 255.0 : (double)d->train.floats[at++];
+                double v =
+                    d->train.bytes ? d->train.bytes[at++] / 255.0 : (double)d->train.floats[at++];
                 s[j] += v;
                 q[j] += v * v;
             }
@@ -181,8 +182,8 @@ nas_status ni_dataset_finish(nas_dataset *d) {
                        "data: images of %" PRId64 " channels; 1 to %d are taken", d->channels,
                        NI_DATA_CHANNELS_MOST);
     if (d->classes < 2)
-        return ni_fail(d->context, NAS_E_CORRUPT, "data: %" PRId64 " classes; at least 2 are needed",
-                       d->classes);
+        return ni_fail(d->context, NAS_E_CORRUPT,
+                       "data: %" PRId64 " classes; at least 2 are needed", d->classes);
     NI_TRY(check_labels(d, &d->train, "training"));
     NI_TRY(check_labels(d, &d->test, "test"));
     NI_TRY(split(d));
@@ -255,10 +256,12 @@ nas_status nas_dataset_read(const nas_dataset *d, int32_t split_number, int64_t 
                   : split_number == NAS_SPLIT_TEST       ? d->n_test
                                                          : -1;
     if (all < 0)
-        return ni_fail(d->context, NAS_E_INVALID, "split %" PRId32 " is not NAS_SPLIT_*", split_number);
+        return ni_fail(d->context, NAS_E_INVALID, "split %" PRId32 " is not NAS_SPLIT_*",
+                       split_number);
     if (from < 0 || n < 0 || from > all || n > all - from)
         return ni_fail(d->context, NAS_E_INVALID,
-                       "images %" PRId64 " to %" PRId64 ": the split has %" PRId64, from, from + n, all);
+                       "images %" PRId64 " to %" PRId64 ": the split has %" PRId64, from, from + n,
+                       all);
     for (int64_t i = 0; i < n; i++) {
         const ni_images *source = split_number == NAS_SPLIT_TEST ? &d->test : &d->train;
         int64_t index = split_number == NAS_SPLIT_TEST    ? from + i
@@ -270,16 +273,17 @@ nas_status nas_dataset_read(const nas_dataset *d, int32_t split_number, int64_t 
     return NAS_OK;
 }
 
-/* ---- the caller's arrays ------------------------------------------------------------------------- */
+/* ---- the caller's arrays
+ * ------------------------------------------------------------------------- */
 
 static nas_status copy_images(nas_dataset *d, ni_images *to, const char *what, int64_t n,
                               const uint8_t *bytes, const float *floats, const int32_t *labels) {
     size_t size;
     if (n == 0) return NAS_OK;
     if (n < 0 || n > NI_DATA_IMAGES_MOST || (bytes != NULL) == (floats != NULL) || !labels)
-        return ni_fail(d->context, NAS_E_INVALID,
-                       "data: %s needs labels and either bytes or floats for its %" PRId64 " images",
-                       what, n);
+        return ni_fail(
+            d->context, NAS_E_INVALID,
+            "data: %s needs labels and either bytes or floats for its %" PRId64 " images", what, n);
     NI_TRY(ni_data_room(d->context, n, ni_dataset_pixels(d), bytes ? 1 : 4, &size));
     to->n = n;
     if (bytes && !(to->bytes = ni_memdup(d->context, bytes, size))) return NAS_E_MEMORY;
@@ -288,8 +292,8 @@ static nas_status copy_images(nas_dataset *d, ni_images *to, const char *what, i
     if (!to->labels) return NAS_E_MEMORY;
     for (size_t i = 0; floats && i < size / 4; i++)
         if (!isfinite(floats[i]))
-            return ni_fail(d->context, NAS_E_INVALID, "data: value %zu of the %s images is not finite",
-                           i, what);
+            return ni_fail(d->context, NAS_E_INVALID,
+                           "data: value %zu of the %s images is not finite", i, what);
     return NAS_OK;
 }
 
@@ -301,8 +305,9 @@ nas_status nas_dataset_from_arrays(nas_dataset **out, nas_context *context,
     NI_TRY(ni_dataset_begin(&d, context, options));
     memset(&a, 0, sizeof a);
     a.struct_size = sizeof a;
-    nas_status status = arrays ? ni_options(context, &a, sizeof a, sizeof a, arrays, "nas_dataset_arrays")
-                               : ni_fail(context, NAS_E_INVALID, "data: the arrays are NULL");
+    nas_status status =
+        arrays ? ni_options(context, &a, sizeof a, sizeof a, arrays, "nas_dataset_arrays")
+               : ni_fail(context, NAS_E_INVALID, "data: the arrays are NULL");
     if (status >= 0 && (a.height < 1 || a.width < 1 || a.height > 4096 || a.width > 4096 ||
                         a.channels < 1 || a.channels > NI_DATA_CHANNELS_MOST))
         status = ni_fail(context, NAS_E_INVALID,
@@ -317,7 +322,8 @@ nas_status nas_dataset_from_arrays(nas_dataset **out, nas_context *context,
         status = copy_images(d, &d->train, "training", a.n_train, a.train_bytes, a.train_floats,
                              a.train_labels);
     if (status >= 0)
-        status = copy_images(d, &d->test, "test", a.n_test, a.test_bytes, a.test_floats, a.test_labels);
+        status =
+            copy_images(d, &d->test, "test", a.n_test, a.test_bytes, a.test_floats, a.test_labels);
     if (status >= 0) status = ni_dataset_finish(d);
     if (status < 0) {
         nas_dataset_free(d);

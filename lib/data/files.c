@@ -12,8 +12,8 @@ enum { CIFAR_IMAGE = 3072, CIFAR_RECORD = 3073 };
 #define DATA_FILE_MOST ((size_t)1 << 32)
 
 #if NI_WITH_ZLIB
-static nas_status inflate_all(nas_context *context, const char *path, const uint8_t *packed, size_t n,
-                              size_t most, uint8_t **out, size_t *n_out) {
+static nas_status inflate_all(nas_context *context, const char *path, const uint8_t *packed,
+                              size_t n, size_t most, uint8_t **out, size_t *n_out) {
     z_stream z;
     size_t capacity = n < (SIZE_MAX / 8) ? n * 4 + 4096 : n, size = 0;
     uint8_t *data = NULL;
@@ -27,7 +27,8 @@ static nas_status inflate_all(nas_context *context, const char *path, const uint
     while (status >= 0 && answer != Z_STREAM_END) {
         if (size == capacity) {
             if (capacity >= most) {
-                status = ni_fail(context, NAS_E_LIMIT, "%s: unpacks to more than %zu bytes", path, most);
+                status =
+                    ni_fail(context, NAS_E_LIMIT, "%s: unpacks to more than %zu bytes", path, most);
                 break;
             }
             size_t bigger = capacity < most / 2 ? capacity * 2 : most;
@@ -80,8 +81,9 @@ nas_status ni_data_file(nas_context *context, const char *path, size_t most, uin
 #if NI_WITH_ZLIB
     nas_status status = inflate_all(context, path, bytes, *n, most, out, n);
 #else
-    nas_status status = ni_fail(context, NAS_E_UNSUPPORTED,
-                                "%s: is gzip, and this library was built without zlib: unpack it", path);
+    nas_status status =
+        ni_fail(context, NAS_E_UNSUPPORTED,
+                "%s: is gzip, and this library was built without zlib: unpack it", path);
 #endif
     ni_free(context, data);
     return status;
@@ -91,9 +93,10 @@ static uint32_t big_endian(const uint8_t *p) {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* One IDX file of unsigned bytes with `dimensions` dimensions; data is moved to the front of *out. */
-static nas_status read_idx(nas_context *context, const char *path, uint32_t dimensions, int64_t *sizes,
-                           uint8_t **out) {
+/* One IDX file of unsigned bytes with `dimensions` dimensions; data is moved to the front of *out.
+ */
+static nas_status read_idx(nas_context *context, const char *path, uint32_t dimensions,
+                           int64_t *sizes, uint8_t **out) {
     uint8_t *bytes;
     size_t n, head = 4 + 4 * (size_t)dimensions;
     NI_TRY(ni_data_file(context, path, DATA_FILE_MOST, &bytes, &n));
@@ -101,7 +104,8 @@ static nas_status read_idx(nas_context *context, const char *path, uint32_t dime
     size_t promised = 1;
     if (n < head || bytes[0] || bytes[1] || bytes[2] != 8 || bytes[3] != dimensions)
         status = ni_fail(context, NAS_E_CORRUPT,
-                         "%s: is not an IDX file of bytes with %" PRIu32 " dimensions", path, dimensions);
+                         "%s: is not an IDX file of bytes with %" PRIu32 " dimensions", path,
+                         dimensions);
     for (uint32_t i = 0; status >= 0 && i < dimensions; i++) {
         sizes[i] = big_endian(bytes + 4 + 4 * (size_t)i);
         if (!ni_mul_size(promised, (size_t)sizes[i], &promised))
@@ -111,9 +115,9 @@ static nas_status read_idx(nas_context *context, const char *path, uint32_t dime
         status = ni_fail(context, NAS_E_CORRUPT,
                          "%s: its header promises %zu bytes of data, and the file holds %zu", path,
                          promised, n - head);
-    if (status >= 0 && (sizes[0] > NI_DATA_IMAGES_MOST ||
-                        (dimensions == 3 && (sizes[1] < 1 || sizes[2] < 1 || sizes[1] > 4096 ||
-                                             sizes[2] > 4096))))
+    if (status >= 0 &&
+        (sizes[0] > NI_DATA_IMAGES_MOST ||
+         (dimensions == 3 && (sizes[1] < 1 || sizes[2] < 1 || sizes[1] > 4096 || sizes[2] > 4096))))
         status = ni_fail(context, NAS_E_LIMIT, "%s: images have 1 to 4096 pixels a side", path);
     if (status < 0) {
         ni_free(context, bytes);
@@ -140,8 +144,8 @@ static nas_status read_pair(nas_dataset *d, const char *images, const char *labe
     nas_status status = NAS_OK;
     if (count != to->n)
         status = ni_fail(d->context, NAS_E_CORRUPT,
-                         "%s: %" PRId64 " labels for the %" PRId64 " images of %s", labels, count, to->n,
-                         images);
+                         "%s: %" PRId64 " labels for the %" PRId64 " images of %s", labels, count,
+                         to->n, images);
     if (status >= 0 && !(to->labels = ni_calloc(d->context, (size_t)count + 1, sizeof *to->labels)))
         status = NAS_E_MEMORY;
     for (int64_t i = 0; status >= 0 && i < count; i++) {
@@ -153,8 +157,8 @@ static nas_status read_pair(nas_dataset *d, const char *images, const char *labe
 }
 
 nas_status nas_dataset_idx(nas_dataset **out, nas_context *context, const char *train_images,
-                           const char *train_labels, const char *test_images, const char *test_labels,
-                           const nas_dataset_options *options) {
+                           const char *train_labels, const char *test_images,
+                           const char *test_labels, const nas_dataset_options *options) {
     nas_dataset *d;
     NI_TRY(ni_dataset_begin(&d, context, options));
     d->channels = 1;
@@ -172,7 +176,8 @@ nas_status nas_dataset_idx(nas_dataset **out, nas_context *context, const char *
     return NAS_OK;
 }
 
-/* ---- CIFAR-10 -------------------------------------------------------------------------------------- */
+/* ---- CIFAR-10
+ * -------------------------------------------------------------------------------------- */
 
 /* Appends a batch; planes of red, green, blue become pixels. */
 static nas_status read_cifar(nas_dataset *d, const char *path, ni_images *to) {
@@ -186,8 +191,7 @@ static nas_status read_cifar(nas_dataset *d, const char *path, ni_images *to) {
                          "%s: %zu bytes are not a whole number of CIFAR-10 records of %d", path, n,
                          CIFAR_RECORD);
     if (status >= 0) {
-        uint8_t *pixels =
-            ni_realloc(d->context, to->bytes, (size_t)(to->n + images) * CIFAR_IMAGE);
+        uint8_t *pixels = ni_realloc(d->context, to->bytes, (size_t)(to->n + images) * CIFAR_IMAGE);
         if (pixels) to->bytes = pixels;
         int32_t *labels =
             ni_realloc(d->context, to->labels, (size_t)(to->n + images) * sizeof *labels);
@@ -229,7 +233,8 @@ nas_status nas_dataset_cifar10(nas_dataset **out, nas_context *context, const ch
     return NAS_OK;
 }
 
-/* ---- by name or folder --------------------------------------------------------------------------------- */
+/* ---- by name or folder
+ * --------------------------------------------------------------------------------- */
 
 #define FASHION "/usr/share/datasets/fashion-mnist"
 
@@ -280,7 +285,8 @@ nas_status nas_dataset_open(nas_dataset **out, nas_context *context, const char 
         n_train += i < 5;
     }
     if (n_train)
-        status = nas_dataset_cifar10(out, context, files, n_train, files + n_train, n - n_train, options);
+        status = nas_dataset_cifar10(out, context, files, n_train, files + n_train, n - n_train,
+                                     options);
     else if (fashion)
         status = ni_fail(context, NAS_E_NOT_FOUND,
                          "data: Fashion-MNIST is not in " FASHION

@@ -41,6 +41,7 @@ nas_status ni_data_file(nas_context *context, const char *path, size_t most, uin
                         size_t *n);
 nas_status ni_data_room(nas_context *context, int64_t n, int64_t each, size_t size, size_t *bytes);
 /* Image `index` of the split's images, normalised, into out (H, W, C). */
-void ni_dataset_pixels_of(const nas_dataset *data, const ni_images *from, int64_t index, float *out);
+void ni_dataset_pixels_of(const nas_dataset *data, const ni_images *from, int64_t index,
+                          float *out);
 
 #endif

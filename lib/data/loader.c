@@ -18,10 +18,10 @@ struct ni_loader {
     const nas_dataset *data;
     ni_loader_options o;
     ni_batches batches;
-    uint32_t *pool;    /* image numbers that the loader draws from (of train, or of test) */
+    uint32_t *pool; /* image numbers that the loader draws from (of train, or of test) */
     int64_t n_pool;
     const ni_images *source;
-    uint32_t *order;   /* of the epoch */
+    uint32_t *order; /* of the epoch */
     uint64_t order_epoch;
     bool ordered;
     slot slots[2];
@@ -136,8 +136,8 @@ static nas_status next(void *user, uint64_t epoch, int64_t index, const float **
                        const int32_t **labels, int64_t *fill) {
     ni_loader *l = user;
     if (index < 0 || index >= l->batches.batches)
-        return ni_fail(l->context, NAS_E_INVALID, "batch %" PRId64 ": the epoch has %" PRId64, index,
-                       l->batches.batches);
+        return ni_fail(l->context, NAS_E_INVALID, "batch %" PRId64 ": the epoch has %" PRId64,
+                       index, l->batches.batches);
     settle(l);
     slot *s = &l->slots[1 - l->current];
     if (!s->ready || s->epoch != epoch || s->index != index) {
@@ -169,11 +169,18 @@ static nas_status choose_pool(ni_loader *l) {
     int64_t n;
     l->source = l->o.split == NAS_SPLIT_TEST ? &d->test : &d->train;
     switch (l->o.split) {
-    case NAS_SPLIT_TRAIN: from = d->train_index, n = d->n_train; break;
-    case NAS_SPLIT_VALIDATION: from = d->validation_index, n = d->n_validation; break;
-    case NAS_SPLIT_TEST: n = d->n_test; break;
+    case NAS_SPLIT_TRAIN:
+        from = d->train_index, n = d->n_train;
+        break;
+    case NAS_SPLIT_VALIDATION:
+        from = d->validation_index, n = d->n_validation;
+        break;
+    case NAS_SPLIT_TEST:
+        n = d->n_test;
+        break;
     default:
-        return ni_fail(l->context, NAS_E_INVALID, "split %" PRId32 " is not NAS_SPLIT_*", l->o.split);
+        return ni_fail(l->context, NAS_E_INVALID, "split %" PRId32 " is not NAS_SPLIT_*",
+                       l->o.split);
     }
     if (l->o.also_validation && l->o.split == NAS_SPLIT_TRAIN) from = NULL, n = d->train.n;
     if (n < 1)
@@ -204,7 +211,8 @@ static nas_status prepare_loader(ni_loader *l) {
         return ni_fail(l->context, NAS_E_INVALID, "batch is %" PRId64 " and must be 1 to 65536",
                        l->o.batch);
     if (!(l->o.fraction > 0) || !(l->o.fraction <= 1))
-        return ni_fail(l->context, NAS_E_INVALID, "the data's fraction must be more than 0, at most 1");
+        return ni_fail(l->context, NAS_E_INVALID,
+                       "the data's fraction must be more than 0, at most 1");
     NI_TRY(choose_pool(l));
     l->batches.user = l;
     l->batches.next = next;
@@ -213,8 +221,8 @@ static nas_status prepare_loader(ni_loader *l) {
         l->o.drop_last ? l->n_pool / l->o.batch : (l->n_pool + l->o.batch - 1) / l->o.batch;
     if (l->batches.batches < 1)
         return ni_fail(l->context, NAS_E_INVALID,
-                       "a batch of %" PRId64 " is more than the %" PRId64 " images there are", l->o.batch,
-                       l->n_pool);
+                       "a batch of %" PRId64 " is more than the %" PRId64 " images there are",
+                       l->o.batch, l->n_pool);
     NI_TRY(ni_data_room(l->context, l->o.batch + 1, pixels, sizeof(float), &bytes));
     for (int i = 0; i < 2; i++) {
         l->slots[i].images = ni_alloc_aligned(l->context, bytes);

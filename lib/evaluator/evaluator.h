@@ -10,7 +10,8 @@
 nas_status ni_evaluator_make(nas_evaluator **out, nas_context *context, const char *name,
                              const nas_evaluator_ops *ops, void *self, const char *identity);
 nas_context *ni_evaluator_context(const nas_evaluator *evaluator);
-bool ni_evaluator_has_state(const nas_evaluator *evaluator); /* it has a save, and is not STATELESS */
+bool ni_evaluator_has_state(
+    const nas_evaluator *evaluator); /* it has a save, and is not STATELESS */
 /* The table's cancel, if it has one; from another thread than the one that evaluates. */
 void ni_evaluator_cancel(nas_evaluator *evaluator, uint64_t turn);
 /* Settings as one line of text ("epochs=2 batch=128 ..."), so that a resume can say what differs;
@@ -24,13 +25,14 @@ struct nas_reporter {
     /* NAS_OK, NAS_STOP, NAS_E_CANCELLED; has_news 0: only asked */
     nas_status (*report)(void *user, const nas_proposal *proposal, int has_news, double done,
                          double total, const char *metric, double value);
-    /* Where a long evaluation leaves a checkpoint (NULL: nowhere), and finds the one of a run before,
-     * and what is kept of the trial that the proposal starts from (n 0: none). */
+    /* Where a long evaluation leaves a checkpoint (NULL: nowhere), and finds the one of a run
+     * before, and what is kept of the trial that the proposal starts from (n 0: none). */
     nas_status (*keep)(void *user, const nas_proposal *proposal, const void *bytes, size_t n);
     int32_t (*keep_due)(void *user, const nas_proposal *proposal, int32_t at_end); /* NULL: never */
     const void *kept, *from;
     size_t n_kept, n_from;
-    double deadline; /* ni_clock() past which the evaluation should give up (reason TIME); 0: none */
+    double
+        deadline; /* ni_clock() past which the evaluation should give up (reason TIME); 0: none */
 };
 
 #endif

@@ -19,8 +19,8 @@ nas_status ni_fit_check(const nas_space *space, const nas_dataset *data) {
                    info.classes);
 }
 
-nas_status ni_fit_measure(ni_trainer *trainer, const nas_dataset *data, int32_t split, uint32_t batch,
-                          nas_metrics *out) {
+nas_status ni_fit_measure(ni_trainer *trainer, const nas_dataset *data, int32_t split,
+                          uint32_t batch, nas_metrics *out) {
     ni_loader_options o;
     ni_loader *loader;
     memset(&o, 0, sizeof o);

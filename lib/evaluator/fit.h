@@ -20,7 +20,7 @@ typedef struct {
 nas_status ni_fit_run(ni_fit *fit, nas_train_progress *last, bool *deadline_hit);
 /* Images and classes of the space and of the data fit each other. */
 nas_status ni_fit_check(const nas_space *space, const nas_dataset *data);
-nas_status ni_fit_measure(ni_trainer *trainer, const nas_dataset *data, int32_t split, uint32_t batch,
-                          nas_metrics *out);
+nas_status ni_fit_measure(ni_trainer *trainer, const nas_dataset *data, int32_t split,
+                          uint32_t batch, nas_metrics *out);
 
 #endif

@@ -1,4 +1,5 @@
-/* One network: its architecture and its weights; trained, measured, used. Files are safetensors.c's. */
+/* One network: its architecture and its weights; trained, measured, used. Files are
+ * safetensors.c's. */
 #include <inttypes.h>
 #include <math.h>
 #include "model.h"
@@ -85,7 +86,8 @@ nas_status nas_model_train(nas_model *m, const nas_dataset *data, const nas_trai
     return status;
 }
 
-nas_status nas_model_evaluate(nas_model *m, const nas_dataset *data, int32_t split, nas_metrics *out) {
+nas_status nas_model_evaluate(nas_model *m, const nas_dataset *data, int32_t split,
+                              nas_metrics *out) {
     NI_TRY(ni_enter(m->context));
     NI_TRY(ni_fit_check(nas_arch_space(m->arch), data));
     return ni_fit_measure(m->measuring, data, split, MEASURE_BATCH, out);
@@ -94,11 +96,13 @@ nas_status nas_model_evaluate(nas_model *m, const nas_dataset *data, int32_t spl
 nas_status nas_model_predict(nas_model *m, const float *images, int64_t n, float *logits) {
     NI_TRY(ni_enter(m->context));
     if (n < 0 || (n > 0 && (!images || !logits)))
-        return ni_fail(m->context, NAS_E_INVALID, "predict: %" PRId64 " images need both arrays", n);
+        return ni_fail(m->context, NAS_E_INVALID, "predict: %" PRId64 " images need both arrays",
+                       n);
     return ni_trainer_predict(m->measuring, images, n, logits);
 }
 
-/* ---- variables in PyTorch's layout --------------------------------------------------------------- */
+/* ---- variables in PyTorch's layout
+ * --------------------------------------------------------------- */
 
 void ni_model_shape(const ni_var *var, nas_tensor_info *out) {
     const int64_t *d = var->shape.d;

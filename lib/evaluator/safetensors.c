@@ -1,6 +1,6 @@
-/* Weights in files: safetensors (a length, a JSON header, the numbers), float32, PyTorch's names and
- * layouts. The metadata names the space, the architecture and the data's normalisation. A file comes
- * from a stranger: everything is checked before it is used. */
+/* Weights in files: safetensors (a length, a JSON header, the numbers), float32, PyTorch's names
+ * and layouts. The metadata names the space, the architecture and the data's normalisation. A file
+ * comes from a stranger: everything is checked before it is used. */
 #include <inttypes.h>
 #include <math.h>
 #include "model.h"
@@ -8,7 +8,8 @@
 enum { HEADER_MOST = 16 << 20, NAME_MOST = 256 };
 #define FILE_MOST ((size_t)1 << 33)
 
-/* ---- writing --------------------------------------------------------------------------------------- */
+/* ---- writing
+ * --------------------------------------------------------------------------------------- */
 
 static void header(const nas_model *m, ni_text *text, size_t *total) {
     const ni_vars *vars = ni_trainer_vars(m->measuring);
@@ -80,7 +81,8 @@ nas_status nas_model_save(const nas_model *m, const char *path) {
     return status;
 }
 
-/* ---- the header's JSON: one object of objects, no deeper ----------------------------------------------- */
+/* ---- the header's JSON: one object of objects, no deeper
+ * ----------------------------------------------- */
 
 typedef struct {
     nas_context *context;
@@ -226,7 +228,7 @@ static nas_status read_metadata(scanner *s, metadata *m) {
             status = string(s, &key);
             if (status < 0) break;
             const char *name = ni_text_get(&key);
-            to = !m                                    ? &other
+            to = !m                                      ? &other
                  : strcmp(name, "libnas.space") == 0     ? &m->space
                  : strcmp(name, "libnas.arch") == 0      ? &m->arch
                  : strcmp(name, "libnas.mean") == 0      ? &m->mean
@@ -272,7 +274,9 @@ static nas_status scan(scanner s, const file *f, metadata *m, nas_model *model) 
     ni_text name, text;
     ni_text_init(&name, s.context);
     ni_text_init(&text, s.context);
-    nas_status status = !seen ? NAS_E_MEMORY : take(&s, '{') ? NAS_OK : damaged(&s, "it is no object");
+    nas_status status = !seen           ? NAS_E_MEMORY
+                        : take(&s, '{') ? NAS_OK
+                                        : damaged(&s, "it is no object");
     bool any = status >= 0 && !take(&s, '}');
     while (status >= 0 && any) {
         entry e;
@@ -298,10 +302,11 @@ static nas_status scan(scanner s, const file *f, metadata *m, nas_model *model) 
                 for (uint32_t d = 0; fits && d < e.dimensions; d++)
                     fits = e.shape[d] == (uint64_t)info.shape[d];
                 if (!fits)
-                    status = ni_fail(s.context, NAS_E_SHAPE,
-                                     "%s: '%.120s' is not float32 of the network's shape, or stands "
-                                     "there twice",
-                                     s.path, ni_text_get(&name));
+                    status =
+                        ni_fail(s.context, NAS_E_SHAPE,
+                                "%s: '%.120s' is not float32 of the network's shape, or stands "
+                                "there twice",
+                                s.path, ni_text_get(&name));
                 else if (e.offsets[0] > e.offsets[1] || e.offsets[1] > room ||
                          e.offsets[1] - e.offsets[0] != bytes)
                     status = ni_fail(s.context, NAS_E_CORRUPT,
@@ -382,7 +387,8 @@ static nas_status load(nas_context *context, const char *path, nas_model *into, 
                              "its weights",
                              path);
         if (status >= 0)
-            status = nas_space_parse(&space, context, ni_text_get(&m.space), m.space.n, path, NULL, 0);
+            status =
+                nas_space_parse(&space, context, ni_text_get(&m.space), m.space.n, path, NULL, 0);
         if (status >= 0) status = nas_arch_parse(&arch, space, ni_text_get(&m.arch));
         if (status >= 0) status = nas_model_create(&model, arch, 0);
     }

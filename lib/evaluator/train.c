@@ -34,7 +34,8 @@ static nas_status trial_options(const evaluator *e, const nas_proposal *asked, c
     if (ni_arch_hyper(arch, "epochs", &v)) o->epochs = v;
     if (ni_arch_hyper(arch, "batch", &v)) {
         if (!(v >= 1 && v <= 65536))
-            return ni_fail(e->context, NAS_E_INVALID, "the hyper-parameter 'batch' must be 1 to 65536");
+            return ni_fail(e->context, NAS_E_INVALID,
+                           "the hyper-parameter 'batch' must be 1 to 65536");
         o->batch = (uint32_t)v;
     }
     o->epochs = nas_proposal_fidelity(asked, "epochs", o->epochs);
@@ -126,7 +127,8 @@ static nas_status run(trial *t, const nas_proposal *asked, const nas_arch *arch)
     NI_TRY(ni_arch_network(&net, &build, arch, o.dropout));
     NI_TRY(ni_trainer_create(&t->trainer, e->context, &net, &o));
     NI_TRY(load(t));
-    ni_fit fit = {t->trainer, e->data, &o, nas_proposal_trial(asked), epoch_ended, keep_going, t, 0};
+    ni_fit fit = {t->trainer,  e->data,    &o, nas_proposal_trial(asked),
+                  epoch_ended, keep_going, t,  0};
     if (t->progress && t->progress->deadline > 0) fit.deadline = t->progress->deadline;
     if (o.max_seconds > 0) {
         double limit = ni_clock() + (double)o.max_seconds;
@@ -164,7 +166,8 @@ static void destroy(void *self) {
 static void identity(const nas_train_options *o, ni_text *text) {
     ni_text_add(text, "epochs=");
     ni_text_f64(text, o->epochs);
-    ni_text_f(text, " batch=%" PRIu32 " optimizer=%" PRId32 " learning_rate=", o->batch, o->optimizer);
+    ni_text_f(text, " batch=%" PRIu32 " optimizer=%" PRId32 " learning_rate=", o->batch,
+              o->optimizer);
     ni_text_f64(text, o->learning_rate);
     ni_text_add(text, " final_rate=");
     ni_text_f64(text, o->final_rate);
@@ -214,14 +217,14 @@ nas_status nas_evaluator_train(nas_evaluator **out, nas_context *context,
     ni_text_init(&text, context);
     identity(&o, &text);
     nas_status status = text.status;
-    if (status >= 0)
-        status = ni_evaluator_make(out, context, "train", &ops, e, ni_text_get(&text));
+    if (status >= 0) status = ni_evaluator_make(out, context, "train", &ops, e, ni_text_get(&text));
     ni_text_free(&text);
     if (status < 0) ni_free(context, e);
     return status;
 }
 
-/* ---- by name ---------------------------------------------------------------------------------------- */
+/* ---- by name
+ * ---------------------------------------------------------------------------------------- */
 
 const char *nas_evaluator_builtin(uint32_t index) {
     return index == 0 ? "train" : NULL;
@@ -260,8 +263,8 @@ nas_status nas_evaluator_named(nas_evaluator **out, nas_context *context, const 
         static const char *const known[] = {"train"};
         const char *near = ni_nearest(name ? name : "", known, 1);
         return ni_fail(context, NAS_E_NOT_FOUND, "there is no evaluator '%.80s'%s%s%s",
-                       name ? name : "", near ? "; did you mean '" : "; there is 'train", near ? near : "",
-                       near ? "'?" : "'");
+                       name ? name : "", near ? "; did you mean '" : "; there is 'train",
+                       near ? near : "", near ? "'?" : "'");
     }
     nas_train_options o = NAS_TRAIN_OPTIONS_INIT;
     for (size_t i = 0; i < n_settings; i++)

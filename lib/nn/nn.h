@@ -8,8 +8,9 @@
 #include "../graph/graph.h"
 #include "libnas/model.h"
 
-/* Writes the network into a graph, from images [N, H, W, C] to logits [N, 1, 1, classes]. Called once
- * for each graph (training, measuring; each batch size); must name its variables alike each time. */
+/* Writes the network into a graph, from images [N, H, W, C] to logits [N, 1, 1, classes]. Called
+ * once for each graph (training, measuring; each batch size); must name its variables alike each
+ * time. */
 typedef struct {
     void *user;
     nas_status (*build)(void *user, nas_graph *graph, ni_node images, ni_node *logits);
@@ -20,9 +21,10 @@ typedef struct {
  * left out by label -1. Batches of one epoch are the same whatever prepares them, when. */
 typedef struct {
     void *user;
-    int64_t batches;   /* of an epoch */
-    int64_t batch;     /* images of each, at most */
-    /* The next batch of the epoch (index 0 .. batches-1, in order); borrowed until the next call. */
+    int64_t batches; /* of an epoch */
+    int64_t batch;   /* images of each, at most */
+    /* The next batch of the epoch (index 0 .. batches-1, in order); borrowed until the next call.
+     */
     nas_status (*next)(void *user, uint64_t epoch, int64_t index, const float **images,
                        const int32_t **labels, int64_t *fill);
 } ni_batches;
@@ -37,10 +39,11 @@ nas_status ni_trainer_create_measuring(ni_trainer **out, nas_context *context, c
                                        uint32_t batch, uint64_t seed);
 void ni_trainer_free(ni_trainer *trainer);
 ni_vars *ni_trainer_vars(ni_trainer *trainer);
-float *ni_trainer_values(ni_trainer *trainer);      /* live weights; ni_vars_size elements */
+float *ni_trainer_values(ni_trainer *trainer); /* live weights; ni_vars_size elements */
 /* The weights to keep: averaged where ema is set, else the live ones. */
 const float *ni_trainer_result(const ni_trainer *trainer);
-uint64_t ni_trainer_steps(const ni_trainer *trainer); /* made so far, those of a loaded checkpoint too */
+uint64_t
+ni_trainer_steps(const ni_trainer *trainer); /* made so far, those of a loaded checkpoint too */
 nas_status ni_train_options_check(nas_context *context, const nas_train_options *options);
 /* One epoch part: steps from .. to of `total` (for the schedule). Sums of loss and of right answers
  * come back. keep_going is asked between steps (NULL: always): NAS_STOP ends it. */

@@ -21,7 +21,7 @@ struct ni_trainer {
     ni_program *train, *measure;
     uint32_t train_images, train_labels, measure_images, measure_labels;
     uint32_t n_train_outputs;
-    size_t size; /* elements of a value buffer */
+    size_t size;                                             /* elements of a value buffer */
     float *values, *gradients, *moments, *squares, *average; /* the last three: NULL if not used */
     NI_ARRAY(segment) pieces;
     double *piece_sums;
@@ -71,7 +71,8 @@ nas_status ni_train_options_check(nas_context *context, const nas_train_options 
     return NAS_OK;
 }
 
-/* ---- making one ---------------------------------------------------------------------------------- */
+/* ---- making one
+ * ---------------------------------------------------------------------------------- */
 
 static nas_status train_program(ni_trainer *t) {
     ni_node images, labels, logits, loss, correct;
@@ -252,7 +253,8 @@ uint64_t ni_trainer_steps(const ni_trainer *t) {
     return t->steps;
 }
 
-/* ---- one step -------------------------------------------------------------------------------------- */
+/* ---- one step
+ * -------------------------------------------------------------------------------------- */
 
 typedef struct {
     ni_trainer *t;
@@ -277,7 +279,8 @@ static void update_piece(void *user, uint32_t piece, uint32_t lane) {
     (void)lane;
     if (t->o.optimizer == NAS_OPTIMIZER_SGD)
         t->kernels.sgd(t->values, t->gradients, t->moments, u->rate, t->o.momentum, decay,
-                       t->o.nesterov && t->o.momentum > 0, false, u->gradient_scale, s->from, s->to);
+                       t->o.nesterov && t->o.momentum > 0, false, u->gradient_scale, s->from,
+                       s->to);
     else
         t->kernels.adam(t->values, t->gradients, t->moments, t->squares, u->rate, t->o.momentum,
                         t->o.beta2, t->o.epsilon, decay, t->o.optimizer == NAS_OPTIMIZER_ADAMW,
@@ -331,8 +334,8 @@ static nas_status step(ni_trainer *t, const float *images, const int32_t *labels
 
 nas_status ni_trainer_run(ni_trainer *t, const ni_batches *data, uint64_t epoch, int64_t from,
                           int64_t to, uint64_t first_step, uint64_t total_steps, double *loss_sum,
-                          double *correct, int64_t *images_seen, nas_status (*keep_going)(void *user),
-                          void *user) {
+                          double *correct, int64_t *images_seen,
+                          nas_status (*keep_going)(void *user), void *user) {
     if (t->measures_only)
         return ni_fail(t->context, NAS_E_STATE, "this trainer was made to measure only");
     if (data->batch != t->o.batch)
@@ -365,7 +368,8 @@ nas_status ni_trainer_run(ni_trainer *t, const ni_batches *data, uint64_t epoch,
     return NAS_OK;
 }
 
-/* ---- measuring -------------------------------------------------------------------------------------- */
+/* ---- measuring
+ * -------------------------------------------------------------------------------------- */
 
 static nas_status run_measure(ni_trainer *t, const float *images, const int32_t *labels,
                               float *loss, float *correct, float *logits) {
@@ -426,7 +430,8 @@ nas_status ni_trainer_predict(ni_trainer *t, const float *images, int64_t n, flo
     return NAS_OK;
 }
 
-/* ---- checkpoints: bit for bit ------------------------------------------------------------------------ */
+/* ---- checkpoints: bit for bit
+ * ------------------------------------------------------------------------ */
 
 enum { CHECKPOINT_VERSION = 1 };
 

@@ -331,7 +331,7 @@ static void test_evolution_distinct(void **state) {
     for (int distinct = 0; distinct < 2; distinct++) {
         const char *settings[] = {"population=4", "sample=2",
                                   distinct ? "distinct=yes" : "distinct=no", "retries=1000",
-                                  "mutations=2"};
+                                  "mutations=3"};
         nas_controller *controller = named(&f, "evolution", settings, 5);
         char *texts[12];
         int repeats = 0;

@@ -173,7 +173,9 @@ static void every_allocation_fails(void **state) {
     (void)state;
     nas_status status = NAS_E_MEMORY;
     long n = 0;
-    for (; n < 100000 && status != NAS_OK; n++) {
+    countdown = -1;
+    /* until a life needs fewer; some failures are mended on the spot (a label that is left out) */
+    for (; n < 100000 && countdown < 0; n++) {
         countdown = n;
         status = life();
         if (status != NAS_OK && status != NAS_E_MEMORY)
