@@ -240,7 +240,7 @@ static int finish(job *j) {
     nas_trial best;
     nas_arch *arch = NULL;
     nas_model *model = NULL;
-    nas_metrics test;
+    nas_metrics test = {.struct_size = sizeof test};
     nas_train_options o = NAS_TRAIN_OPTIONS_INIT;
     memset(&best, 0, sizeof best);
     best.struct_size = sizeof best;
@@ -263,11 +263,7 @@ static int finish(job *j) {
     if (status >= 0) status = nas_model_create(&model, arch, o.seed);
     if (status >= 0) status = nas_model_train(model, j->data, &o, on_final_epoch, j);
     double spent = now() - start;
-    memset(&test, 0, sizeof test);
-    test.struct_size = sizeof test;
-    nas_dataset_info info;
-    memset(&info, 0, sizeof info);
-    info.struct_size = sizeof info;
+    nas_dataset_info info = {.struct_size = sizeof info};
     if (status >= 0) status = nas_dataset_describe(j->data, &info);
     if (status >= 0 && info.n_test)
         status = nas_model_evaluate(model, j->data, NAS_SPLIT_TEST, &test);
@@ -283,7 +279,7 @@ static int finish(job *j) {
             nas_sink_free(sink);
         }
     }
-    nas_arch_cost cost;
+    nas_arch_cost cost = {.struct_size = sizeof cost};
     if (status >= 0) status = nas_arch_costs(arch, &cost);
     if (status >= 0) {
         char value[32];

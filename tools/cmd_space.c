@@ -112,9 +112,7 @@ int cmd_space(int argc, const char **argv) {
 }
 
 static int info(nas_context *context, const nas_arch *arch, bool json) {
-    nas_arch_cost c;
-    memset(&c, 0, sizeof c);
-    c.struct_size = sizeof c;
+    nas_arch_cost c = {.struct_size = sizeof c};
     if (nas_arch_costs(arch, &c) < 0) return tool_failed(context);
     const struct {
         const char *name;

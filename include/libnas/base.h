@@ -12,6 +12,8 @@
  *   Options       are structs whose first member is struct_size. Fill one by its NAS_X_INIT macro
  *                 or its nas_X_init() function, then change what differs. Structs grow at the end
  *                 only; a longer one is accepted when what this library does not know is zero.
+ *   Answers       come in such structs too: set struct_size before the call; nothing is written past
+ *                 it.
  *   Threads       a handle takes one call at a time; different handles may be used at once.
  *                 Where more is allowed, the function says so.
  *   Shapes        images are N, H, W, C: batch, rows, columns, channels. Channels are innermost.

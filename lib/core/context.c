@@ -50,6 +50,20 @@ nas_status ni_options(nas_context *context, void *to, size_t size, size_t least,
     return NAS_OK;
 }
 
+nas_status ni_answer(const nas_context *context, void *out, const void *full, size_t size,
+                     size_t least, const char *name) {
+    uint32_t has = 0;
+    if (out) memcpy(&has, out, sizeof has);
+    if (has < least || has > 65536)
+        return ni_fail((nas_context *)(uintptr_t)context, NAS_E_INVALID,
+                       "%s: struct_size is %u, and must be set to the size of the struct, %zu",
+                       name, has, size);
+    memcpy(out, full, has < size ? has : size);
+    if (has > size) memset((char *)out + size, 0, has - size);
+    memcpy(out, &has, sizeof has);
+    return NAS_OK;
+}
+
 void nas_context_options_init(nas_context_options *options) {
     if (options) *options = (nas_context_options)NAS_CONTEXT_OPTIONS_INIT;
 }
@@ -225,12 +239,8 @@ int32_t nas_context_isa(const nas_context *context) {
 
 nas_status nas_context_memory(const nas_context *context, nas_memory_use *out) {
     NI_TRY(ni_enter(context));
-    if (!out || out->struct_size < sizeof(nas_memory_use))
-        return ni_fail((nas_context *)context, NAS_E_INVALID,
-                       "nas_memory_use: struct_size must be set, to sizeof(nas_memory_use)");
-    out->flags = 0;
-    out->bytes_now = atomic_load(&context->bytes_now);
-    out->bytes_peak = atomic_load(&context->bytes_peak);
-    out->allocations = atomic_load(&context->allocations);
-    return NAS_OK;
+    nas_memory_use use = {.bytes_now = atomic_load(&context->bytes_now),
+                          .bytes_peak = atomic_load(&context->bytes_peak),
+                          .allocations = atomic_load(&context->allocations)};
+    return ni_answer(context, out, &use, sizeof use, sizeof use, "nas_memory_use");
 }

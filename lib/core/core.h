@@ -65,6 +65,10 @@ void ni_log(nas_context *context, int32_t level, const char *format, ...) NI_PRI
  * `least` is the size of the struct's first release. name is for the sentence. */
 nas_status ni_options(nas_context *context, void *to, size_t size, size_t least, const void *given,
                       const char *name);
+/* The other way: copies `full`, which is `size` long, over the struct of the caller, who set its
+ * struct_size: what an earlier header did not know is left out, a longer tail is zeroed. */
+nas_status ni_answer(const nas_context *context, void *out, const void *full, size_t size,
+                     size_t least, const char *name);
 
 /* Settings as text ("epochs=3") into the members of an options struct, by a table. Switches take
  * true and false too; names: the texts of values 0, 1, ..., ended by NULL. An unknown setting is

@@ -233,7 +233,6 @@ nas_status nas_dataset_describe(const nas_dataset *d, nas_dataset_info *out) {
     nas_dataset_info info;
     NI_TRY(ni_enter(d->context));
     memset(&info, 0, sizeof info);
-    info.struct_size = sizeof info;
     info.n_train = d->n_train;
     info.n_validation = d->n_validation;
     info.n_test = d->n_test;
@@ -244,8 +243,7 @@ nas_status nas_dataset_describe(const nas_dataset *d, nas_dataset_info *out) {
     memcpy(info.mean, d->mean, sizeof info.mean);
     memcpy(info.deviation, d->deviation, sizeof info.deviation);
     info.hash = d->hash;
-    *out = info;
-    return NAS_OK;
+    return ni_answer(d->context, out, &info, sizeof info, sizeof info, "nas_dataset_info");
 }
 
 nas_status nas_dataset_read(const nas_dataset *d, int32_t split_number, int64_t from, int64_t n,

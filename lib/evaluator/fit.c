@@ -6,7 +6,7 @@
 nas_status ni_fit_check(const nas_space *space, const nas_dataset *data) {
     nas_context *context = ni_space_context(space);
     int64_t h, w, c, classes;
-    nas_dataset_info info;
+    nas_dataset_info info = {.struct_size = sizeof info};
     NI_TRY(ni_space_image(space, &h, &w, &c, &classes));
     NI_TRY(nas_dataset_describe(data, &info));
     if (h == info.height && w == info.width && c == info.channels && classes >= info.classes)
@@ -92,8 +92,8 @@ nas_status ni_fit_run(ni_fit *f, nas_train_progress *last, bool *deadline_hit) {
         last->train_accuracy = images ? correct / (double)images : 0;
         last->validation_loss = last->validation_accuracy = -1;
         last->learning_rate = ni_learning_rate(o, last->step - 1, total, (double)n);
-        nas_dataset_info info;
-        nas_metrics m;
+        nas_dataset_info info = {.struct_size = sizeof info};
+        nas_metrics m = {.struct_size = sizeof m};
         nas_status measured = nas_dataset_describe(f->data, &info);
         if (measured >= 0 && info.n_validation > 0 && !o->use_validation &&
             (o->validate == 1 || (o->validate == 2 && ends))) {

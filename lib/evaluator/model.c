@@ -75,7 +75,7 @@ nas_status nas_model_train(nas_model *m, const nas_dataset *data, const nas_trai
     bool late;
     nas_status status = ni_fit_run(&fit, &last, &late);
     if (status >= 0) {
-        nas_dataset_info info;
+        nas_dataset_info info = {.struct_size = sizeof info};
         memcpy(ni_trainer_values(m->measuring), ni_trainer_result(trainer), bytes);
         if (nas_dataset_describe(data, &info) >= 0) {
             memcpy(m->mean, info.mean, sizeof m->mean);
@@ -90,7 +90,9 @@ nas_status nas_model_evaluate(nas_model *m, const nas_dataset *data, int32_t spl
                               nas_metrics *out) {
     NI_TRY(ni_enter(m->context));
     NI_TRY(ni_fit_check(nas_arch_space(m->arch), data));
-    return ni_fit_measure(m->measuring, data, split, MEASURE_BATCH, out);
+    nas_metrics metrics;
+    NI_TRY(ni_fit_measure(m->measuring, data, split, MEASURE_BATCH, &metrics));
+    return ni_answer(m->context, out, &metrics, sizeof metrics, sizeof metrics, "nas_metrics");
 }
 
 nas_status nas_model_predict(nas_model *m, const float *images, int64_t n, float *logits) {

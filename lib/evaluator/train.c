@@ -101,7 +101,7 @@ static nas_status load(trial *t) {
 
 static nas_status finish(trial *t, const nas_arch *arch, const nas_train_options *o,
                          const nas_train_progress *last) {
-    nas_arch_cost cost;
+    nas_arch_cost cost = {.struct_size = sizeof cost};
     NI_TRY(nas_arch_costs(arch, &cost));
     if (last->validation_accuracy >= 0) {
         NI_TRY(nas_result_set(t->out, "accuracy", last->validation_accuracy));

@@ -386,9 +386,7 @@ static nas_status run_measure(ni_trainer *t, const float *images, const int32_t 
 }
 
 nas_status ni_trainer_measure(ni_trainer *t, const ni_batches *data, nas_metrics *out) {
-    nas_metrics m;
-    memset(&m, 0, sizeof m);
-    m.struct_size = sizeof m;
+    nas_metrics m = {.struct_size = sizeof m};
     if (data->batch != t->o.batch)
         return ni_fail(t->context, NAS_E_INVALID,
                        "batches of %" PRId64 " images for a network of %" PRIu32, data->batch,

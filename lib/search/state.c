@@ -40,13 +40,8 @@ nas_store *nas_search_store(nas_search *search) {
 
 nas_status nas_search_state(const nas_search *s, nas_search_progress *out) {
     NI_TRY(ni_enter(s->context));
-    if (out->struct_size < sizeof *out)
-        return ni_fail(s->context, NAS_E_INVALID,
-                       "struct_size of the nas_search_progress is %u, must be set to its size, %zu",
-                       out->struct_size, sizeof *out);
     ni_mutex_lock(s->lock);
-    nas_search_progress now = {.struct_size = out->struct_size,
-                               .trials = s->recorded,
+    nas_search_progress now = {.trials = s->recorded,
                                .turns = s->told,
                                .evaluations = s->told_evaluations,
                                .cached = s->cached,
@@ -57,6 +52,5 @@ nas_status nas_search_state(const nas_search *s, nas_search_progress *out) {
                                .epochs = s->told_epochs,
                                .seconds = ni_search_seconds(s)};
     ni_mutex_unlock(s->lock);
-    *out = now;
-    return NAS_OK;
+    return ni_answer(s->context, out, &now, sizeof now, sizeof now, "nas_search_progress");
 }

@@ -344,8 +344,7 @@ nas_status nas_arch_costs(const nas_arch *arch, nas_arch_cost *out) {
         return ni_fail(arch->space->context, NAS_E_UNSUPPORTED,
                        "space '%s' has no network template, and so no costs", arch->space->name);
     NI_TRY(ni_arch_costs_cached(arch, &cost, &connected));
-    *out = *cost;
-    return NAS_OK;
+    return ni_answer(arch->space->context, out, cost, sizeof *cost, sizeof *cost, "nas_arch_cost");
 }
 
 nas_status ni_arch_violated(const nas_arch *arch, int64_t *constraint) {

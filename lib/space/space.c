@@ -410,8 +410,8 @@ nas_status nas_space_decision(const nas_space *space, uint32_t index, nas_decisi
         return ni_fail(space->context, NAS_E_INVALID,
                        "decision %" PRIu32 ": space '%s' has %zu, from 0", index, space->name,
                        space->decisions.n);
-    *out = space->decisions.items[index].about;
-    return NAS_OK;
+    const nas_decision *about = &space->decisions.items[index].about;
+    return ni_answer(space->context, out, about, sizeof *about, sizeof *about, "nas_decision");
 }
 
 nas_status nas_space_find_decision(const nas_space *space, const char *name, uint32_t *out) {

@@ -460,8 +460,7 @@ nas_status nas_store_trial(nas_store *store, uint64_t number, nas_trial *out) {
     const ni_row *found;
     NI_TRY(need_row(store, number, &found));
     const ni_trial_row *row = &found->row;
-    nas_trial trial = {.struct_size = out->struct_size,
-                       .number = row->number,
+    nas_trial trial = {.number = row->number,
                        .state = row->state,
                        .reason = row->reason,
                        .arch = row->arch,
@@ -476,12 +475,7 @@ nas_status nas_store_trial(nas_store *store, uint64_t number, nas_trial *out) {
                        .score = row->score,
                        .seconds = row->seconds,
                        .turns = row->turns};
-    if (out->struct_size < sizeof trial)
-        return ni_fail(store->context, NAS_E_INVALID,
-                       "struct_size of the nas_trial is %u, must be set to its size, %zu",
-                       out->struct_size, sizeof trial);
-    memcpy(out, &trial, sizeof trial);
-    return NAS_OK;
+    return ni_answer(store->context, out, &trial, sizeof trial, sizeof trial, "nas_trial");
 }
 
 nas_status nas_store_metric(nas_store *store, uint64_t trial, const char *metric, double *out) {

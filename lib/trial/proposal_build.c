@@ -140,7 +140,7 @@ static nas_status find(nas_proposal *p, uint32_t decision, nas_decision *out) {
 
 nas_status nas_propose_value(nas_proposal_builder *to, uint32_t decision, const nas_value *value) {
     nas_proposal *p = &to->proposal;
-    nas_decision about;
+    nas_decision about = {.struct_size = sizeof about};
     char low[NI_NUMBER_TEXT], high[NI_NUMBER_TEXT], got[NI_NUMBER_TEXT];
     NI_TRY(find(p, decision, &about));
     if (value == NULL)
@@ -175,7 +175,7 @@ nas_status nas_propose_value(nas_proposal_builder *to, uint32_t decision, const 
 nas_status nas_propose_paths(nas_proposal_builder *to, uint32_t decision, const nas_path *paths,
                              uint32_t n) {
     nas_proposal *p = &to->proposal;
-    nas_decision about;
+    nas_decision about = {.struct_size = sizeof about};
     NI_TRY(find(p, decision, &about));
     if (about.kind != NAS_DECISION_CHOICE)
         return ni_fail(p->context, NAS_E_INVALID,
@@ -409,7 +409,7 @@ static bool reachable(const nas_proposal *p, const nas_decision *about, const bo
 /* Lays the paths out decision by decision; a discrete choice is one path, active, weight 1. */
 static nas_status lay_out(nas_proposal *p, bool *active) {
     uint32_t total = 0;
-    nas_decision about;
+    nas_decision about = {.struct_size = sizeof about};
     for (uint32_t d = 0; d < p->n_decisions; d++) {
         NI_TRY(find(p, d, &about));
         active[d] = reachable(p, &about, active);

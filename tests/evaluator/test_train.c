@@ -94,7 +94,7 @@ static void learns(void **state) {
     world w;
     start(&w, 2);
     nas_model *model;
-    nas_metrics before, after;
+    nas_metrics before = {.struct_size = sizeof before}, after = {.struct_size = sizeof after};
     nas_train_options o = brief();
     double last = 0;
     assert_int_equal(nas_model_create(&model, w.arch, 1), NAS_OK);
@@ -280,7 +280,7 @@ static nas_status life(void) {
     world w = {NULL, NULL, NULL, NULL};
     nas_model *model = NULL;
     nas_train_options o = brief();
-    nas_metrics m;
+    nas_metrics m = {.struct_size = sizeof m};
     o.epochs = 0.2;
     o.validate = 2;
     options.allocator = &allocator;

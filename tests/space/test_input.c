@@ -148,7 +148,7 @@ static nas_status life(void) {
     nas_context *context = NULL;
     nas_space *space = NULL;
     nas_arch *arch = NULL, *child = NULL;
-    nas_arch_cost cost;
+    nas_arch_cost cost = {.struct_size = sizeof cost};
     nas_random random;
     ni_draw_graph *graphs = NULL;
     uint32_t n_graphs = 0;

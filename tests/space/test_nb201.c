@@ -73,7 +73,7 @@ static void published_costs(void **state) {
             NAS_OK);
         for (size_t i = 0; i < NI_COUNT(table); i++) {
             nas_arch *arch;
-            nas_arch_cost cost;
+            nas_arch_cost cost = {.struct_size = sizeof cost};
             assert_int_equal(nas_arch_parse(&arch, space, table[i].arch), NAS_OK);
             assert_string_equal(nas_arch_text(arch), table[i].arch);
             assert_int_equal(nas_arch_costs(arch, &cost), NAS_OK);
@@ -96,7 +96,7 @@ static void quirk_text(const nas_space *space, const nas_arch *arch, bool zero_r
         int n = 0;
         for (uint32_t from = 0; from < to; from++, e++) {
             nas_value value;
-            nas_decision about;
+            nas_decision about = {.struct_size = sizeof about};
             nas_arch_value(arch, e, &value);
             nas_space_decision(space, e, &about);
             const char *op = about.alternatives[value.integer];
@@ -149,7 +149,7 @@ static void whole_space(void **state) {
     int64_t least = INT64_MAX, most = 0;
     for (uint64_t i = 0; i < count; i++) {
         nas_arch *arch, *again;
-        nas_arch_cost cost;
+        nas_arch_cost cost = {.struct_size = sizeof cost};
         char text[2048];
         assert_int_equal(nas_space_at(space, i, &arch), NAS_OK);
         semantic[i] = nas_arch_network_hash(arch);

@@ -196,7 +196,7 @@ static void every_preset_builds(void **state) {
         ni_random_init(&random, 3, i, "test");
         for (int k = 0; k < 20; k++) {
             nas_arch *arch;
-            nas_arch_cost cost;
+            nas_arch_cost cost = {.struct_size = sizeof cost};
             ni_net net;
             ni_arch_net build;
             ni_vars *vars;
