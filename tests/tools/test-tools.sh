@@ -82,10 +82,10 @@ images() { # images, file prefix
 images 160 train
 images 40 t10k
 bad "an unknown setting of the evaluator, with data" "did you mean 'epochs'?" \
-    "space: quick\nparameters: {height: 8, width: 8, channels: 4, least_macs: 0}\ndata: {name: $dir/data}\nevaluator: {epoch: 3}\n"
+    "space: quick\nparameters: {height: 8, width: 8, channels: 4, least_macs: 0, most_macs: 1e8}\ndata: {name: $dir/data}\nevaluator: {epoch: 3}\n"
 cat >"$dir/search.yaml" <<END
 space: quick
-parameters: {height: 8, width: 8, channels: 4, classes: 2, least_macs: 0}
+parameters: {height: 8, width: 8, channels: 4, classes: 2, least_macs: 0, most_macs: 1e8}
 seed: 3
 window: 3
 data: {name: $dir/data, validation: 40}
