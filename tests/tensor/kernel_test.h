@@ -145,11 +145,13 @@ static inline int test_tables(void (*test)(const ni_kernels *k, results *r)) {
     results r = {0};
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* all is said when a guard ends the program */
     for (size_t i = 0; i < NI_COUNT(sets); i++) {
-        ni_kernels k;
-        ni_kernels_get(&k, NI_F32, sets[i].isa);
-        if (k.isa != sets[i].isa || !cpu_has(sets[i].isa)) {
+        ni_kernels k = {0};
+        /* First the processor: what makes a table is itself compiled for its instruction set. */
+        bool has = cpu_has(sets[i].isa);
+        if (has) ni_kernels_get(&k, NI_F32, sets[i].isa);
+        if (k.isa != sets[i].isa) {
             printf("ok %d - %s # SKIP %s\n", ++r.count, sets[i].name,
-                   k.isa != sets[i].isa ? "not built for this processor" : "not on this machine");
+                   has ? "not built" : "not on this machine");
             continue;
         }
         test(&k, &r);
