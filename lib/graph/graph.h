@@ -190,6 +190,7 @@ typedef struct {
     void *const *outputs;      /* for each output without a slot: where it goes (NULL: nowhere) */
     uint64_t random_key[2];    /* dropout: e.g. seed and step */
     bool update_state;         /* running statistics */
+    double *seconds;           /* NULL, or ni_program_steps of them: the time of each is added */
 } ni_run;
 /* Uses the context's threads (or the calling one alone inside ni_serial). Allocates nothing.
  * Bits do not depend on the number of threads. */
@@ -197,7 +198,8 @@ nas_status ni_program_run(ni_program *program, const ni_run *run);
 
 size_t ni_program_bytes(const ni_program *program);            /* buffers and scratch it holds */
 size_t ni_program_peak_activations(const ni_program *program); /* planned, without scratch */
-/* A line a step, for people. */
+uint32_t ni_program_steps(const ni_program *program);
+/* A line about the whole, then a line a step, for people. */
 nas_status ni_program_describe(const ni_program *program, nas_sink *to);
 
 #endif

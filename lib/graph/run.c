@@ -98,7 +98,10 @@ nas_status ni_program_run(ni_program *p, const ni_run *run) {
     set_addresses(p, run);
     for (uint32_t i = 0; i < p->n_order; i++) {
         const ni_step *s = &p->steps[p->order[i]];
-        if (!s->view) ni_ops[s->op].run(p, s);
+        if (s->view) continue;
+        double start = run->seconds ? ni_clock() : 0;
+        ni_ops[s->op].run(p, s);
+        if (run->seconds) run->seconds[i] += ni_clock() - start;
     }
     for (uint32_t i = 0, plain = 0; i < p->n_outputs; i++) {
         const ni_program_output *o = &p->outputs[i];
@@ -113,6 +116,10 @@ nas_status ni_program_run(ni_program *p, const ni_run *run) {
     if (run->update_state) update_statistics(p, run);
     p->run = NULL;
     return NAS_OK;
+}
+
+uint32_t ni_program_steps(const ni_program *p) {
+    return p->n_order;
 }
 
 nas_status ni_program_describe(const ni_program *p, nas_sink *to) {

@@ -204,7 +204,7 @@ size_t NI_SIMD(weights_scratch_bytes)(const ni_conv *c);
 void NI_SIMD(weights_gradient)(const ni_conv *c, uint32_t flags, const ni_conv_fused *fused,
                                const float *x, const float *dy, float *dw, int64_t n0, int64_t n1,
                                void *scratch);
-/* conv_depthwise.c: groups = ci = co */
+/* conv_depthwise_weights.c: groups = ci = co */
 size_t NI_SIMD(depthwise_scratch_bytes)(const ni_conv *c);
 void NI_SIMD(depthwise_gradient)(const ni_conv *c, uint32_t flags, const ni_conv_fused *fused,
                                  const float *x, const float *dy, float *dw, int64_t n0, int64_t n1,
