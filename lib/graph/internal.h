@@ -138,11 +138,15 @@ typedef struct {
 } ni_vjp;
 
 struct ni_step; /* program.h */
+struct ni_lane;
 
 enum {
     NI_OP_LEAF = 1,        /* computes nothing */
     NI_OP_CONSTANT_TO = 2, /* no gradient passes */
     NI_OP_VIEW = 4,        /* its output is its input's memory */
+    NI_OP_BY_IMAGE = 8,    /* an image's part of the output is made from that image's inputs */
+    NI_OP_JOINS = 16,      /* the output is joined from parts, each made from some images */
+    NI_OP_ADDS = 32,       /* and a part may be made from more and more images */
 };
 
 typedef struct {
@@ -156,8 +160,13 @@ typedef struct {
     /* Checks the inputs and fills in node->shape (and what is open in node->attr). */
     nas_status (*shape)(nas_graph *g, ni_node_data *node, const ni_node *in);
     void (*gradient)(ni_vjp *v);
-    /* Memory for one run of the step: shared by its pieces, and of each lane. */
+    uint32_t by_image; /* of those two kinds. bit i: input i is read image by image */
+    /* Execution: see program.h. NULL: nothing to do. */
     void (*scratch)(const ni_program *p, struct ni_step *step);
+    void (*prepare)(ni_program *p, const struct ni_step *step);
+    void (*range)(const struct ni_lane *l, const struct ni_step *step, int64_t u0, int64_t u1,
+                  uint32_t part);
+    void (*finish)(ni_program *p, const struct ni_step *step);
     void (*run)(ni_program *p, const struct ni_step *step);
 } ni_op_info;
 extern const ni_op_info ni_ops[NI_OP_COUNT];

@@ -53,25 +53,44 @@ static bool can_take(const ni_program *p, const ni_step *s, uint32_t k, uint32_t
     return true;
 }
 
-/* Largest first, each at the lowest place that is free for all its time. placed: those that have
- * one, by offset. */
-static void pack(ni_program *p, const ni_position *roots, uint32_t n, ni_step **placed) {
+/* Largest first, each at the lowest place that is free for all its time. placed: room for n. Gives
+ * how many bytes they take. */
+static size_t pack(ni_program *p, const ni_position *roots, uint32_t n, ni_step **placed) {
+    size_t all = 0;
     for (uint32_t i = 0; i < n; i++) {
         ni_step *s = &p->steps[roots[i].step];
-        size_t at = 0, bytes = ni_aligned(s->bytes);
+        size_t at = 0, bytes = (size_t)(UINT64_MAX - roots[i].key);
         uint32_t k;
         for (k = 0; k < i; k++) {
             const ni_step *o = placed[k];
             if (o->first > s->last || s->first > o->last) continue;
             if (o->offset >= at + bytes) break;
-            if (o->offset + ni_aligned(o->bytes) > at) at = o->offset + ni_aligned(o->bytes);
+            if (o->offset + o->room > at) at = o->offset + o->room;
         }
         s->offset = at;
-        if (at + bytes > p->memory_bytes) p->memory_bytes = at + bytes;
+        s->room = bytes;
+        if (at + bytes > all) all = at + bytes;
         for (k = i; k > 0 && placed[k - 1]->offset > at; k--)
             placed[k] = placed[k - 1];
         placed[k] = s;
     }
+    return all;
+}
+
+/* A tensor that is made and read in one group only, image by image, exists for some images at a
+ * time. Others are there from the start of their first slot to the end of their last. */
+static void find_local(ni_program *p, ni_step *s) {
+    uint32_t first = p->steps[p->order[s->first]].slot;
+    uint32_t last = s->last == AT_END ? AT_END : p->steps[p->order[s->last]].slot;
+    s->local = s->group != NI_NONE && first == last && !(ni_ops[s->op].flags & NI_OP_JOINS);
+    if (!s->local) s->first = first, s->last = last;
+}
+
+static size_t local_bytes(const ni_program *p, const ni_step *s) {
+    const ni_group *g = &p->groups[s->group];
+    int64_t longest = (p->images + g->pieces - 1) / g->pieces;
+    longest = (longest + g->subs - 1) / g->subs;
+    return ni_aligned(s->bytes / (size_t)p->images * (size_t)longest);
 }
 
 /* Roots of views; the place of leaves, and of gradients that are computed where they belong. */
@@ -146,10 +165,23 @@ nas_status ni_place_steps(ni_program *p) {
     for (uint32_t t = 0; t < p->n_order; t++) {
         ni_step *s = &p->steps[p->order[t]];
         if (s->root != p->order[t] || s->place != NI_AT_ARENA) continue;
-        roots[n].key = UINT64_MAX - s->bytes;
+        find_local(p, s);
+        if (s->local) continue;
+        roots[n].key = UINT64_MAX - ni_aligned(s->bytes);
         roots[n++].step = p->order[t];
     }
-    pack(p, ni_sort_positions(roots, spare, n), n, placed);
+    p->memory_bytes = pack(p, ni_sort_positions(roots, spare, n), n, placed);
+    for (uint32_t i = 0; i < p->n_groups; i++) {
+        ni_group *g = &p->groups[i];
+        n = 0;
+        for (uint32_t t = g->first; t < g->first + g->n; t++) {
+            const ni_step *s = &p->steps[p->order[t]];
+            if (s->root != p->order[t] || !s->local) continue;
+            roots[n].key = UINT64_MAX - local_bytes(p, s);
+            roots[n++].step = p->order[t];
+        }
+        g->local_bytes = pack(p, ni_sort_positions(roots, spare, n), n, placed);
+    }
 done:
     ni_free(p->context, last_read);
     ni_free(p->context, roots);

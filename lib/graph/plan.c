@@ -111,47 +111,34 @@ ni_position *ni_sort_positions(ni_position *from, ni_position *to, uint32_t n) {
     return from;
 }
 
-static nas_status order_steps(ni_program *p) {
-    ni_position *a = ni_calloc(p->context, p->n_steps + 1u, sizeof *a);
-    ni_position *b = ni_calloc(p->context, p->n_steps + 1u, sizeof *b);
-    nas_status status = NAS_E_MEMORY;
-    uint32_t n = 0;
-    p->order = ni_arena_alloc(p->arena, p->n_steps * sizeof *p->order + 1);
-    if (a && b && p->order) {
-        for (uint32_t i = 0; i < p->n_steps; i++) {
-            if (p->steps[i].dead || (ni_ops[p->steps[i].op].flags & NI_OP_LEAF)) continue;
-            a[n].key = p->steps[i].key;
-            a[n++].step = i;
-        }
-        const ni_position *sorted = ni_sort_positions(a, b, n);
-        for (uint32_t i = 0; i < n; i++)
-            p->order[i] = sorted[i].step;
-        p->n_order = n;
-        status = NAS_OK;
-    }
-    ni_free(p->context, a);
-    ni_free(p->context, b);
-    return status;
-}
-
+/* Scratch of steps that run together lies side by side, and all of it together with nothing else. */
 static nas_status plan_scratch(ni_program *p) {
+    size_t shared = 0, most_lane = 0;
     for (uint32_t i = 0; i < p->n_order; i++) {
         ni_step *s = &p->steps[p->order[i]];
+        const ni_group *g = s->group == NI_NONE ? NULL : &p->groups[s->group];
         ni_ops[s->op].scratch(p, s);
-        if (ni_aligned(s->shared_bytes) > p->shared_bytes)
-            p->shared_bytes = ni_aligned(s->shared_bytes);
-        if (ni_aligned(s->lane_bytes) > p->lane_bytes) p->lane_bytes = ni_aligned(s->lane_bytes);
-        if (s->op != NI_OP_ADD) continue;
-        s->pointers = ni_arena_alloc(p->arena, s->n_in * sizeof *s->pointers);
-        if (!s->pointers) return NAS_E_MEMORY;
+        s->parts = s->pieces;
+        if (g) s->parts = ni_ops[s->op].flags & NI_OP_ADDS ? g->pieces : g->pieces * g->subs;
+        if (!g || g->first == i) shared = 0;
+        s->shared = shared;
+        size_t parts, all;
+        if (!ni_mul_size(s->part_bytes, s->parts, &parts) ||
+            !ni_add_size(ni_aligned(s->shared_bytes), parts, &all) ||
+            !ni_add_size(shared, ni_aligned(all), &shared))
+            goto too_large;
+        if (shared > p->shared_bytes) p->shared_bytes = shared;
+        size_t lane = ni_aligned(s->lane_bytes) + (g ? g->local_bytes : 0);
+        if (lane > most_lane) most_lane = lane;
     }
+    p->lane_bytes = most_lane;
     p->lanes = nas_context_threads(p->context);
     if (p->lanes < 1) p->lanes = 1;
-    if (!ni_mul_size(p->lane_bytes, p->lanes, &p->scratch_bytes) ||
-        !ni_add_size(p->scratch_bytes, p->shared_bytes, &p->scratch_bytes))
-        return ni_fail(p->context, NAS_E_LIMIT,
-                       "the scratch memory of a plan is too large to count");
-    return NAS_OK;
+    if (ni_mul_size(p->lane_bytes, p->lanes, &p->scratch_bytes) &&
+        ni_add_size(p->scratch_bytes, p->shared_bytes, &p->scratch_bytes))
+        return NAS_OK;
+too_large:
+    return ni_fail(p->context, NAS_E_LIMIT, "the scratch memory of a plan is too large to count");
 }
 
 static nas_status allocate(ni_program *p, size_t limit) {
@@ -213,7 +200,8 @@ nas_status ni_program_create(ni_program **out, nas_graph *g, const ni_output *ou
         NI_GOTO(fail, ni_fuse(p));
         ni_sweep_dead(p);
     }
-    NI_GOTO(fail, order_steps(p));
+    p->images = options->no_fusion ? 0 : 1; /* 1: as many as there are */
+    NI_GOTO(fail, ni_order_steps(p));
     NI_GOTO(fail, ni_place_steps(p));
     NI_GOTO(fail, plan_scratch(p));
     NI_GOTO(fail, allocate(p, options->memory_limit));

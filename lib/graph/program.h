@@ -34,12 +34,28 @@ typedef struct ni_step {
     ni_place place; /* of roots */
     size_t offset;
     size_t bytes;
-    uint32_t first, last; /* of roots: positions in the order from which to which it is needed */
+    uint32_t first, last; /* of roots: from which position in the order (local) or slot to which */
+    size_t room;          /* of roots: bytes given to it */
 
-    uint32_t pieces;                 /* that it is cut into, for the threads */
-    size_t shared_bytes, lane_bytes; /* scratch */
-    const void **pointers; /* room for its inputs' addresses, where their number is open */
+    int64_t units;   /* of work: rows, images, elements */
+    uint32_t pieces; /* that they are cut into, for the threads, when the step runs alone */
+    uint32_t group;  /* NI_NONE: it runs alone */
+    uint32_t slot;   /* when it runs: all steps of a group at once */
+    bool local;      /* of roots: it lives in a lane's scratch, some images at a time */
+    /* Scratch: for all lanes, from p->scratch + shared on; in it, from its shared_bytes on, `parts`
+     * results that are joined at the end; and of each lane. */
+    size_t shared, shared_bytes, part_bytes, lane_bytes;
+    uint32_t parts;
 } ni_step;
+
+/* Steps that run together, some images at a time (group.c). */
+typedef struct {
+    uint32_t first, n;     /* in the order */
+    uint32_t pieces, subs; /* pieces that the images are cut into, and each of these again */
+    size_t local_bytes;    /* of a lane: tensors that live only here */
+    uint32_t *finish;      /* steps that join parts */
+    uint32_t n_finish;
+} ni_group;
 
 typedef struct {
     uint32_t step, slot;
@@ -62,6 +78,9 @@ struct ni_program {
     uint32_t n_steps;
     uint32_t *order; /* of the steps that run */
     uint32_t n_order;
+    int64_t images; /* the batch, where steps may run some images at a time; 0 */
+    ni_group *groups;
+    uint32_t n_groups;
     ni_program_output *outputs;
     uint32_t n_outputs;
     ni_program_update *updates;
@@ -85,12 +104,44 @@ static inline void ni_piece_range(int64_t units, uint32_t pieces, uint32_t piece
     *from = units * piece / pieces;
     *to = units * (piece + 1) / pieces;
 }
-static inline void *ni_out(const ni_program *p, const ni_step *s) {
+/* Where a range of a step's work finds its tensors and its scratch. */
+typedef struct ni_lane {
+    ni_program *p;
+    char *local;    /* in a group: the lane's tensors, which begin at image `image` */
+    int64_t image;
+    char *scratch;  /* the lane's, for this step */
+    bool more;      /* the part holds the sum over earlier images */
+} ni_lane;
+
+static inline void *ni_tensor(const ni_lane *l, uint32_t step) {
+    const ni_step *root = &l->p->steps[l->p->steps[step].root];
+    if (!root->local) return l->p->address[step];
+    /* where image 0 would be */
+    return (void *)((uintptr_t)l->local + root->offset -
+                    (uintptr_t)l->image * (root->bytes / (size_t)l->p->images));
+}
+static inline void *ni_out(const ni_lane *l, const ni_step *s) {
+    return ni_tensor(l, (uint32_t)(s - l->p->steps));
+}
+static inline const void *ni_arg(const ni_lane *l, const ni_step *s, uint32_t i) {
+    return i >= s->n_in || s->in[i] == NI_NONE ? NULL : ni_tensor(l, s->in[i]);
+}
+/* The same of a step that works on whole tensors. */
+static inline void *ni_whole_out(const ni_program *p, const ni_step *s) {
     return p->address[s - p->steps];
 }
-static inline const void *ni_arg(const ni_program *p, const ni_step *s, uint32_t i) {
+static inline const void *ni_whole(const ni_program *p, const ni_step *s, uint32_t i) {
     return i >= s->n_in || s->in[i] == NI_NONE ? NULL : p->address[s->in[i]];
 }
+static inline char *ni_shared(const ni_program *p, const ni_step *s) {
+    return p->scratch + s->shared;
+}
+static inline void *ni_part(const ni_program *p, const ni_step *s, uint32_t part) {
+    return ni_shared(p, s) + s->shared_bytes + part * s->part_bytes;
+}
+/* The units that a part was made from. */
+void ni_part_units(const ni_program *p, const ni_step *s, uint32_t part, int64_t *from,
+                   int64_t *to);
 static inline const ni_step *ni_arg_step(const ni_program *p, const ni_step *s, uint32_t i) {
     return &p->steps[s->in[i]];
 }
@@ -125,44 +176,38 @@ void ni_sweep_dead(ni_program *p);
 /* memory.c: who shares whose memory, and where it lies. */
 nas_status ni_place_steps(ni_program *p);
 
-/* ---- execution: scratch_* says what a run needs, run_* does it ------------------------------- */
-void ni_scratch_none(const ni_program *p, ni_step *s);
-void ni_scratch_elements(const ni_program *p, ni_step *s); /* pieces over elements */
-void ni_scratch_rows(const ni_program *p, ni_step *s);     /* over rows of the last dimension */
-void ni_scratch_conv(const ni_program *p, ni_step *s);
-void ni_scratch_conv_dw(const ni_program *p, ni_step *s);
-void ni_scratch_matmul(const ni_program *p, ni_step *s);
-void ni_scratch_pool(const ni_program *p, ni_step *s);
-void ni_scratch_sum(const ni_program *p, ni_step *s);
-void ni_scratch_bn_sums(const ni_program *p, ni_step *s);
-void ni_scratch_bn_rows(const ni_program *p, ni_step *s);
-void ni_scratch_affine(const ni_program *p, ni_step *s);
-void ni_scratch_mul_row(const ni_program *p, ni_step *s);
-void ni_scratch_loss(const ni_program *p, ni_step *s);
+/* group.c: the order of the steps; which run together. */
+nas_status ni_order_steps(ni_program *p);
+/* Bit i: input i of the step is read image by image. */
+uint32_t ni_read_by_image(const ni_program *p, const ni_step *s);
+/* exec_group.c */
+void ni_run_alone(ni_program *p, const ni_step *s);
+void ni_run_group(ni_program *p, const ni_group *g);
 
-void ni_run_conv(ni_program *p, const ni_step *s);
-void ni_run_conv_dx(ni_program *p, const ni_step *s);
-void ni_run_conv_dw(ni_program *p, const ni_step *s);
-void ni_run_matmul(ni_program *p, const ni_step *s);
-void ni_run_pool(ni_program *p, const ni_step *s);
-void ni_run_add(ni_program *p, const ni_step *s);
-void ni_run_elements(ni_program *p, const ni_step *s);
-void ni_run_affine(ni_program *p, const ni_step *s);
-void ni_run_mul_row(ni_program *p, const ni_step *s);
-void ni_run_sum(ni_program *p, const ni_step *s);
-void ni_run_broadcast(ni_program *p, const ni_step *s);
-void ni_run_concat(ni_program *p, const ni_step *s);
-void ni_run_slice(ni_program *p, const ni_step *s);
-void ni_run_pad(ni_program *p, const ni_step *s);
-void ni_run_bn_stats(ni_program *p, const ni_step *s);
-void ni_run_bn_normalize(ni_program *p, const ni_step *s);
-void ni_run_bn_dsums(ni_program *p, const ni_step *s);
-void ni_run_bn_dx(ni_program *p, const ni_step *s);
-void ni_run_softmax(ni_program *p, const ni_step *s);
-void ni_run_cross_entropy(ni_program *p, const ni_step *s);
-void ni_run_target(ni_program *p, const ni_step *s);
-void ni_run_counted(ni_program *p, const ni_step *s);
-void ni_run_correct(ni_program *p, const ni_step *s);
-void ni_run_dropout_mask(ni_program *p, const ni_step *s);
+/* ---- execution --------------------------------------------------------------------------------
+ * scratch_*: units, pieces, scratch. prepare_*: before any range, once. range_*: units u0 <= u <
+ * u1; `part`: which of the step's parts it makes. finish_*: joins the parts. run_*: the whole step,
+ * where it is not made of ranges. */
+#define NI_EXEC_SCRATCH(X)                                                                         \
+    X(none) X(elements) X(rows) X(outer) X(conv) X(conv_dw) X(matmul) X(pool) X(sum) X(bn_sums)    \
+    X(bn_rows) X(affine) X(mul_row) X(loss) X(add)
+#define NI_EXEC_PREPARE(X) X(conv) X(affine) X(bn_normalize) X(bn_dx)
+#define NI_EXEC_RANGE(X)                                                                           \
+    X(conv) X(conv_dx) X(conv_dw) X(matmul) X(pool) X(add) X(elements) X(affine) X(mul_row)        \
+    X(sum) X(broadcast) X(concat) X(slice) X(pad) X(bn_stats) X(bn_normalize) X(bn_dsums)          \
+    X(bn_dx) X(softmax) X(dropout_mask)
+#define NI_EXEC_FINISH(X) X(conv_dw) X(sum) X(bn_stats) X(bn_dsums)
+#define NI_EXEC_RUN(X)    X(cross_entropy) X(target) X(counted) X(correct)
+#define NI_DECLARE_SCRATCH(name) void ni_scratch_##name(const ni_program *p, ni_step *s);
+#define NI_DECLARE_PREPARE(name) void ni_prepare_##name(ni_program *p, const ni_step *s);
+#define NI_DECLARE_RANGE(name)                                                                     \
+    void ni_range_##name(const ni_lane *l, const ni_step *s, int64_t u0, int64_t u1, uint32_t part);
+#define NI_DECLARE_FINISH(name) void ni_finish_##name(ni_program *p, const ni_step *s);
+#define NI_DECLARE_RUN(name)    void ni_run_##name(ni_program *p, const ni_step *s);
+NI_EXEC_SCRATCH(NI_DECLARE_SCRATCH)
+NI_EXEC_PREPARE(NI_DECLARE_PREPARE)
+NI_EXEC_RANGE(NI_DECLARE_RANGE)
+NI_EXEC_FINISH(NI_DECLARE_FINISH)
+NI_EXEC_RUN(NI_DECLARE_RUN)
 
 #endif

@@ -51,6 +51,7 @@ static void set_addresses(ni_program *p, const ni_run *run) {
         if (s->dead) continue;
         const ni_step *root = &p->steps[s->root];
         char *base = NULL;
+        if (root->local) continue;
         switch (root->place) {
         case NI_AT_ARENA:
             base = p->memory + root->offset;
@@ -98,10 +99,15 @@ nas_status ni_program_run(ni_program *p, const ni_run *run) {
     set_addresses(p, run);
     for (uint32_t i = 0; i < p->n_order; i++) {
         const ni_step *s = &p->steps[p->order[i]];
-        if (s->view) continue;
-        double start = run->seconds ? ni_clock() : 0;
-        ni_ops[s->op].run(p, s);
-        if (run->seconds) run->seconds[i] += ni_clock() - start;
+        if (s->group != NI_NONE) {
+            const ni_group *g = &p->groups[s->group];
+            ni_run_group(p, g);
+            i += g->n - 1;
+        } else if (!s->view) {
+            double start = run->seconds ? ni_clock() : 0;
+            ni_run_alone(p, s);
+            if (run->seconds) run->seconds[i] += ni_clock() - start;
+        }
     }
     for (uint32_t i = 0, plain = 0; i < p->n_outputs; i++) {
         const ni_program_output *o = &p->outputs[i];
@@ -142,9 +148,16 @@ nas_status ni_program_describe(const ni_program *p, nas_sink *to) {
         for (uint32_t k = 0; k < s->n_in; k++)
             if (s->in[k] != NI_NONE)
                 NI_TRY(ni_sink_f(to, "%s%" PRIu32, k ? " " : " <- ", p->steps[s->in[k]].node));
-        NI_TRY(ni_sink_f(to, "; %s %zu, %zu bytes, %" PRIu32 " pieces%s\n", places[root->place],
-                         root->offset + s->at, s->bytes, s->pieces,
-                         s->root == p->order[i] ? "" : ", in place"));
+        NI_TRY(ni_sink_f(to, "; %s %zu, %zu bytes", root->local ? "lane" : places[root->place],
+                         root->offset + s->at, s->bytes));
+        if (s->group == NI_NONE) {
+            NI_TRY(ni_sink_f(to, ", %" PRIu32 " pieces", s->pieces));
+        } else {
+            const ni_group *g = &p->groups[s->group];
+            NI_TRY(ni_sink_f(to, ", group %" PRIu32 " of %" PRIu32 " x %" PRIu32 " pieces",
+                             s->group, g->pieces, g->subs));
+        }
+        NI_TRY(ni_sink_f(to, "%s\n", s->root == p->order[i] ? "" : ", in place"));
     }
     return NAS_OK;
 }

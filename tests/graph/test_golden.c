@@ -332,7 +332,7 @@ static void differentiate(bench *b, const char *name, uint32_t n, ni_node y, voi
         results[i] = calloc((size_t)ni_shape_count(ni_node_shape(g, node)), sizeof(double));
     }
     OK(ni_program_create(&program, g, outputs, 1 + 2 * n, NULL));
-    const ni_run run = {b->inputs, values, NULL, results, {0, 0}, update};
+    const ni_run run = {b->inputs, values, NULL, results, {0, 0}, update, NULL};
     OK(ni_program_run(program, &run));
     for (uint32_t i = 0; i < 1 + 2 * n; i++) {
         snprintf(part, sizeof part, "%s", "y");
