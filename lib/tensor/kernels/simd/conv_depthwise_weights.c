@@ -64,9 +64,9 @@ typedef struct {
 #if defined(__AVX2__) && !defined(__AVX512F__)
 enum { ROWS_OF_3 = 3, ROWS_OF_5 = 2, ROWS_OF_7 = 1 };
 #else
-enum { ROWS_OF_3 = 3, ROWS_OF_5 = 5, ROWS_OF_7 = 3 };
+enum { ROWS_OF_3 = 3, ROWS_OF_5 = 3, ROWS_OF_7 = 2 };
 #endif
-enum { ROWS_MOST = 5, TAPS_MOST = 7, BLOCK = 4 };
+enum { ROWS_MOST = 3, TAPS_MOST = 7, BLOCK = 4 };
 
 /* sum[row][tap] += the products of `pixels` neighbouring gradients and the inputs around them */
 V_INLINE void add_block(const int pixels, const int rows, const int taps, const int dilation,
@@ -129,25 +129,21 @@ typedef void (*rows_function)(const taps_job *j, int64_t first, float *sums, int
 #define ROWS_NAME(rows, taps, dilation) rows_##rows##_##taps##_##dilation
 /* clang-format off */
 #if defined(__AVX2__) && !defined(__AVX512F__)
-#define ROWS_1_TO_5(X, taps, dilation) X(1, taps, dilation) X(2, taps, dilation)
-#define ROWS_1_TO_3(X, taps, dilation) X(1, taps, dilation)
+#define ALL_ROWS_5(X, dilation) X(1, 5, dilation) X(2, 5, dilation)
+#define ALL_ROWS_7(X, dilation) X(1, 7, dilation)
 #define NAMES_5(dilation) {ROWS_NAME(1, 5, dilation), ROWS_NAME(2, 5, dilation)}
 #define NAMES_7(dilation) {ROWS_NAME(1, 7, dilation)}
 #else
-#define ROWS_1_TO_5(X, taps, dilation)                                                             \
-    X(1, taps, dilation) X(2, taps, dilation) X(3, taps, dilation) X(4, taps, dilation)            \
-    X(5, taps, dilation)
-#define ROWS_1_TO_3(X, taps, dilation) X(1, taps, dilation) X(2, taps, dilation) X(3, taps, dilation)
+#define ALL_ROWS_5(X, dilation) X(1, 5, dilation) X(2, 5, dilation) X(3, 5, dilation)
+#define ALL_ROWS_7(X, dilation) X(1, 7, dilation) X(2, 7, dilation)
 #define NAMES_5(dilation)                                                                          \
-    {ROWS_NAME(1, 5, dilation), ROWS_NAME(2, 5, dilation), ROWS_NAME(3, 5, dilation),              \
-     ROWS_NAME(4, 5, dilation), ROWS_NAME(5, 5, dilation)}
-#define NAMES_7(dilation)                                                                          \
-    {ROWS_NAME(1, 7, dilation), ROWS_NAME(2, 7, dilation), ROWS_NAME(3, 7, dilation)}
+    {ROWS_NAME(1, 5, dilation), ROWS_NAME(2, 5, dilation), ROWS_NAME(3, 5, dilation)}
+#define NAMES_7(dilation) {ROWS_NAME(1, 7, dilation), ROWS_NAME(2, 7, dilation)}
 #endif
 #define NAMES_3(dilation)                                                                          \
     {ROWS_NAME(1, 3, dilation), ROWS_NAME(2, 3, dilation), ROWS_NAME(3, 3, dilation)}
 ROWS(1, 3, 1) ROWS(2, 3, 1) ROWS(3, 3, 1) ROWS(1, 3, 2) ROWS(2, 3, 2) ROWS(3, 3, 2)
-ROWS_1_TO_5(ROWS, 5, 1) ROWS_1_TO_5(ROWS, 5, 2) ROWS_1_TO_3(ROWS, 7, 1)
+ALL_ROWS_5(ROWS, 1) ALL_ROWS_5(ROWS, 2) ALL_ROWS_7(ROWS, 1)
 /* clang-format on */
 static const rows_function rows_functions[2][3][ROWS_MOST] = {{NAMES_3(1), NAMES_5(1), NAMES_7(1)},
                                                               {NAMES_3(2), NAMES_5(2), {NULL}}};
