@@ -103,7 +103,7 @@ void ni_chart_begin(ni_chart *c, ni_text *to, const ni_axis *x, const ni_axis *y
     ni_text_add(to, "</title><desc>");
     ni_say_xml(to, about, 600);
     ni_text_add(to, "</desc>");
-    uint32_t n = ni_axis_ticks(y, 6, ticks, &step);
+    uint32_t n = ni_axis_ticks(y, 8, ticks, &step);
     for (uint32_t i = 0; i < n; i++) {
         double at = ni_chart_y(c, ticks[i]);
         ni_text_add(to, "<path class=\"grid\" d=\"M");

@@ -34,11 +34,13 @@ static void draw_line(const ni_chart *c, const line *l, uint32_t index) {
 
 static void draw(ni_text *to, const char *title, const char *name, const char *x_label,
                  const line *lines, uint32_t n) {
-    ni_axis x = {.low = INFINITY, .high = -INFINITY, .kind = NI_SAY_SHORT, .label = x_label};
+    ni_axis x = {
+        .low = INFINITY, .high = -INFINITY, .whole = true, .kind = NI_SAY_SHORT, .label = x_label};
     ni_axis y = {.low = INFINITY, .high = -INFINITY, .label = name};
     ni_chart c;
     for (uint32_t k = 0; k < n; k++)
         for (size_t i = 0; i < lines[k].n; i++) {
+            x.whole = x.whole && lines[k].xy[2 * i] == nearbyint(lines[k].xy[2 * i]);
             x.low = fmin(x.low, lines[k].xy[2 * i]);
             x.high = fmax(x.high, lines[k].xy[2 * i]);
             y.low = fmin(y.low, lines[k].xy[2 * i + 1]);

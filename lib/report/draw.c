@@ -64,7 +64,7 @@ static void bend(ni_text *to, const double *a, const double *b) {
     point(to, " ", b[0], b[1]);
 }
 
-#define STRAIGHT 7.0 /* beside a node or an operation a line goes straight so far up and down */
+#define STRAIGHT 12.0 /* beside a node or an operation a line goes straight so far up and down */
 
 static void draw_edge(ni_text *to, const ni_draw_graph *g, const ni_layout *l, uint32_t e) {
     const ni_box *o = &l->operations[e];

@@ -102,21 +102,23 @@ double ni_report_value(const ni_report *r, uint64_t trial) {
     return isfinite(value) ? value : NAN;
 }
 
-void ni_report_costs(const ni_report *r, uint64_t trial, double *params, double *macs) {
+nas_status ni_report_costs(const ni_report *r, uint64_t trial, double *params, double *macs) {
     const ni_trial_row *row = ni_store_row(r->store, trial);
     *params = ni_report_metric(r, trial, "params");
     *macs = ni_report_metric(r, trial, "macs");
     if (!row || (isfinite(*params) && isfinite(*macs)) || !row->arch[0] || !r->space ||
         !nas_space_has_network(r->space))
-        return;
+        return NAS_OK;
     nas_arch *arch;
     nas_arch_cost cost = {.struct_size = sizeof cost};
-    if (nas_arch_parse(&arch, r->space, row->arch) < 0) return;
-    if (nas_arch_costs(arch, &cost) >= 0) {
-        if (!isfinite(*params)) *params = (double)cost.params;
-        if (!isfinite(*macs)) *macs = (double)cost.macs;
+    nas_status status = nas_arch_parse(&arch, r->space, row->arch);
+    if (status >= 0) {
+        status = nas_arch_costs(arch, &cost);
+        if (status >= 0 && !isfinite(*params)) *params = (double)cost.params;
+        if (status >= 0 && !isfinite(*macs)) *macs = (double)cost.macs;
+        nas_arch_free(arch);
     }
-    nas_arch_free(arch);
+    return status == NAS_E_MEMORY ? status : NAS_OK; /* without costs, as graphs are left out */
 }
 
 nas_status ni_report_graphs(const ni_report *r, uint64_t trial, ni_draw_graph **out, uint32_t *n) {
@@ -204,7 +206,7 @@ static nas_status look_at(ni_report *r, pass *p, uint64_t trial) {
         NI_TRY(NI_PUSH(r->context, &r->steps, ((ni_key){value, 0, trial})));
     }
     if (p->costs)
-        ni_report_costs(r, trial, &params, &macs);
+        NI_TRY(ni_report_costs(r, trial, &params, &macs));
     else
         params = ni_report_metric(r, trial, "params");
     r->has_params = r->has_params || (isfinite(params) && params >= 0);

@@ -84,7 +84,7 @@ static void summary(const ni_report *r, ni_text *to) {
         ni_text_add(to, "</dd></div>\n");
     }
     if (r->scored > 0 && r->best.n > 0) {
-        ni_report_costs(r, r->best.items[0], &params, &macs);
+        if (ni_report_costs(r, r->best.items[0], &params, &macs) < 0) to->status = NAS_E_MEMORY;
         tile(to, r->metric, r->is_score ? ", best" : ", best of the search", true);
         ni_say(to, ni_report_value(r, r->best.items[0]), r->kind);
         ni_text_add(to, "</dd></div>\n");
@@ -103,13 +103,15 @@ static void summary(const ni_report *r, ni_text *to) {
     ni_text_add(to, "</dd></div>\n");
     if (ni_report_number(r, "final.seconds", &value)) {
         double epochs;
-        tile(to, "final training", "", false);
-        ni_say_duration(to, value);
-        if (ni_report_number(r, "final.epochs", &epochs)) {
+        bool known = ni_report_number(r, "final.epochs", &epochs);
+        ni_text_add(to, "<div><dt>final training");
+        if (known) {
             ni_text_add(to, ", ");
             ni_say(to, epochs, NI_SAY_PLAIN);
             ni_text_add(to, epochs == 1 ? " epoch" : " epochs");
         }
+        ni_text_add(to, "</dt><dd>");
+        ni_say_duration(to, value);
         ni_text_add(to, "</dd></div>\n");
     }
     ni_text_add(to, "</dl>\n");
@@ -149,7 +151,7 @@ static void card_head(const ni_report *r, ni_text *to, size_t rank, uint64_t tri
               (unsigned long long)trial + 1);
     ni_say(to, ni_report_value(r, trial), r->kind);
     ni_text_add(to, "</h3><p class=\"faint\">");
-    ni_report_costs(r, trial, &params, &macs);
+    if (ni_report_costs(r, trial, &params, &macs) < 0) to->status = NAS_E_MEMORY;
     if (isfinite(params)) {
         ni_say(to, params, NI_SAY_COUNT);
         ni_text_add(to, " parameters");
@@ -276,7 +278,7 @@ static void trial_row(const ni_report *r, ni_text *to, const ni_trial_row *row) 
     ni_text_f(to, "<tr%s><td class=\"n\">%llu</td><td class=\"n\">", won ? " class=\"won\"" : "",
               (unsigned long long)row->number + 1);
     ni_say(to, ni_report_value(r, row->number), r->kind);
-    ni_report_costs(r, row->number, &params, &macs);
+    if (ni_report_costs(r, row->number, &params, &macs) < 0) to->status = NAS_E_MEMORY;
     ni_text_add(to, "</td><td class=\"n\">");
     ni_say(to, params, NI_SAY_COUNT);
     ni_text_add(to, "</td><td class=\"n\">");
@@ -288,7 +290,7 @@ static void trial_row(const ni_report *r, ni_text *to, const ni_trial_row *row) 
         ni_text_add(to, "-");
     else
         ni_text_u64(to, row->parent + 1);
-    ni_text_f(to, "</td><td>%s", ni_report_state(row->state));
+    ni_text_f(to, "</td><td class=\"state\">%s", ni_report_state(row->state));
     if (row->state == NAS_STATE_INFEASIBLE) ni_text_f(to, ": %s", ni_report_reason(row->reason));
     ni_text_add(to, "</td><td class=\"arch\"><code>");
     ni_say_xml(to, row->arch[0] ? row->arch : "(relaxed)", ARCH_MOST);
@@ -299,7 +301,7 @@ static void trial_row(const ni_report *r, ni_text *to, const ni_trial_row *row) 
     }
     ni_text_add(to, "</td>");
     if (r->has_notes) {
-        ni_text_add(to, "<td>");
+        ni_text_add(to, "<td class=\"note\">");
         ni_say_xml(to, row->note, TEXT_MOST);
         ni_text_add(to, "</td>");
     }

@@ -5,7 +5,7 @@
 #include "parts.h"
 
 enum { VERTICES_MOST = 20000, SWEEPS = 16, PLACINGS = 60 };
-#define ROW    37.0
+#define ROW    43.0
 #define LETTER 7.0 /* width of one of a fixed-width font of 11.5 px, with a little to spare */
 #define GAP    12.0
 #define NODE   24.0
@@ -307,6 +307,26 @@ typedef struct {
     uint32_t n;
 } block;
 
+/* One more wish; those that would be out of order are pooled. */
+static void add_block(block *blocks, uint32_t *used, double sum, double weight) {
+    block *last = &blocks[(*used)++];
+    *last = (block){sum, weight, 1};
+    for (; last > blocks && last[-1].sum * last->weight > last->sum * last[-1].weight; last--) {
+        last[-1].sum += last->sum;
+        last[-1].weight += last->weight;
+        last[-1].n += last->n;
+        (*used)--;
+    }
+}
+
+static void take_blocks(work *w, uint32_t from, const block *blocks, uint32_t used) {
+    for (uint32_t b = 0, i = from; b < used; b++)
+        for (uint32_t k = 0; k < blocks[b].n; k++, i++) {
+            vertex *v = &w->v[w->order[i]];
+            v->x = blocks[b].sum / blocks[b].weight + v->key;
+        }
+}
+
 /* Each vertex of the row to the weighted mean of its neighbours, as near as the others let it: with
  * the least distances taken off this is isotonic regression, solved by pooling. */
 static void place_row(work *w, uint32_t row, block *blocks) {
@@ -332,20 +352,32 @@ static void place_row(work *w, uint32_t row, block *blocks) {
             sum = weight * v->x;
         }
         v->key = offset;
-        blocks[used++] = (block){sum - weight * offset, weight, 1};
-        while (used > 1 && blocks[used - 2].sum * blocks[used - 1].weight >
-                               blocks[used - 1].sum * blocks[used - 2].weight) {
-            blocks[used - 2].sum += blocks[used - 1].sum;
-            blocks[used - 2].weight += blocks[used - 1].weight;
-            blocks[used - 2].n += blocks[used - 1].n;
-            used--;
-        }
+        add_block(blocks, &used, sum - weight * offset, weight);
     }
-    for (uint32_t b = 0, i = 0; b < used; b++)
-        for (uint32_t k = 0; k < blocks[b].n; k++, i++) {
-            vertex *v = &w->v[w->order[from + i]];
-            v->x = blocks[b].sum / blocks[b].weight + v->key;
+    take_blocks(w, from, blocks, used);
+}
+
+/* Least squares makes slanted lines of long edges. Each vertex of an edge that comes from another
+ * one of it goes straight below it where there is room; the others stay. */
+static void straighten_row(work *w, uint32_t row, block *blocks) {
+    uint32_t from = w->row_first[row], n = w->row_first[row + 1] - from, used = 0;
+    double offset = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t id = w->order[from + i];
+        vertex *v = &w->v[id];
+        double wanted = v->x, weight = v->kind == VERTEX_DUMMY ? 1 : 4;
+        if (i) offset += apart(&w->v[w->order[from + i - 1]], v);
+        if (v->kind != VERTEX_NODE) {
+            const vertex *up = &w->v[w->links[w->above[w->above_first[id]]].up];
+            if (up->kind != VERTEX_NODE) {
+                wanted = up->x;
+                weight = 8;
+            }
         }
+        v->key = offset;
+        add_block(blocks, &used, weight * (wanted - offset), weight);
+    }
+    take_blocks(w, from, blocks, used);
 }
 
 static nas_status place(work *w) {
@@ -364,6 +396,8 @@ static nas_status place(work *w) {
     for (uint32_t k = 0; k < PLACINGS; k++)
         for (uint32_t r = 0; r < w->rows; r++)
             place_row(w, k % 2 ? w->rows - 1 - r : r, blocks);
+    for (uint32_t r = 1; r < w->rows; r++)
+        straighten_row(w, r, blocks);
     return NAS_OK;
 }
 
@@ -420,10 +454,11 @@ static void answer(const work *w, ni_layout *out) {
 static nas_status check(nas_context *context, const ni_draw_graph *g) {
     bool good = g->n_inputs <= g->n_nodes && g->n_outputs <= g->n_nodes && g->n_nodes > 0;
     for (uint32_t e = 0; good && e < g->n_edges; e++)
-        good = g->edges[e].from < g->edges[e].to && g->edges[e].to < g->n_nodes;
+        good = g->edges[e].from < g->edges[e].to && g->edges[e].to < g->n_nodes &&
+               g->edges[e].to >= g->n_inputs;
     return good ? NAS_OK
-                : ni_fail(context, NAS_E_INTERNAL, "the graph '%s' has an edge that goes back",
-                          g->title);
+                : ni_fail(context, NAS_E_INTERNAL,
+                          "the graph '%s' has an edge that goes back, or to an input", g->title);
 }
 
 nas_status ni_layout_make(ni_layout *out, nas_context *context, const ni_draw_graph *graph) {

@@ -136,7 +136,7 @@ bool ni_report_number(const ni_report *report, const char *key, double *out);
 double ni_report_metric(const ni_report *report, uint64_t trial, const char *name);
 double ni_report_value(const ni_report *report, uint64_t trial);
 /* Parameters and multiply-accumulates by the evaluator, or else by the space; NAN. */
-void ni_report_costs(const ni_report *report, uint64_t trial, double *params, double *macs);
+nas_status ni_report_costs(const ni_report *report, uint64_t trial, double *params, double *macs);
 /* Drawable graphs of a trial's architecture: *n 0 when there are none. */
 nas_status ni_report_graphs(const ni_report *report, uint64_t trial, ni_draw_graph **out,
                             uint32_t *n);

@@ -2,6 +2,7 @@
 #include <math.h>
 #include "parts.h"
 
+#define APART 8.0                   /* marks of the front that are nearer than this are left out */
 enum { CIRCLES = 300, FRONT = 80 }; /* with a hint each; more dots are one path without */
 
 /* The range of the values: without far outliers on the bad side (Tukey's fence), which would press
@@ -66,7 +67,9 @@ static nas_status dots(const ni_report *r, const ni_chart *c, bool by_cost) {
             continue;
         }
         if (!ni_thin_take(&thin, c, x, y)) continue;
-        ni_text_add(c->to, begun ? "M" : "<path class=\"dots\" d=\"M");
+        ni_text_add(c->to, begun                ? "M"
+                           : r->points.n > 2000 ? "<path class=\"dots many\" d=\"M"
+                                                : "<path class=\"dots\" d=\"M");
         begun = true;
         ni_chart_at(c->to, x);
         ni_text_add_char(c->to, ' ');
@@ -134,9 +137,11 @@ nas_status ni_report_best_plot(const ni_report *r, ni_text *to) {
     ni_chart_end(&c);
     ni_text_add(to, "<figcaption><b>Best so far.</b> ");
     ni_say(to, top->key, r->kind);
-    ni_text_f(to, " in trial %llu; it became better %llu time%s.",
-              (unsigned long long)top->trial + 1, (unsigned long long)r->steps.n - 1,
-              r->steps.n == 2 ? "" : "s");
+    ni_text_f(to, " in trial %llu", (unsigned long long)top->trial + 1);
+    if (r->steps.n > 1)
+        ni_text_f(to, ", after %llu improvement%s", (unsigned long long)r->steps.n - 1,
+                  r->steps.n == 2 ? "" : "s");
+    ni_text_add_char(to, '.');
     beyond_note(r, to, beyond);
     ni_text_add(to, "</figcaption></figure>\n");
     return to->status;
@@ -174,18 +179,21 @@ nas_status ni_report_cost_plot(const ni_report *r, ni_text *to) {
         if (i % stride == 0 || i + 1 == n)
             step_to(to, ni_chart_x(&c, f[i].other), ni_chart_y(&c, f[i].key));
     ni_text_add(to, "\"/>");
-    for (size_t i = 0; i < n; i++)
-        if (i % stride == 0 || i + 1 == n)
-            dot(r, to, "top", 3.5, ni_chart_x(&c, f[i].other), ni_chart_y(&c, f[i].key), &f[i]);
+    double last_x = -INFINITY, last_y = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        double at = ni_chart_x(&c, f[i].other), up = ni_chart_y(&c, f[i].key);
+        if (i + 1 < n && fabs(at - last_x) < APART && fabs(up - last_y) < APART) continue;
+        dot(r, to, "top", 3.5, last_x = at, last_y = up, &f[i]);
+    }
     ni_chart_end(&c);
     ni_text_add(to, "<figcaption><b>Quality against parameters.</b> ");
-    if (n == 1)
+    if (n == 1) {
         ni_text_add(to, "One network is both the smallest and the best.");
-    else
-        ni_text_f(to,
-                  "The line is the Pareto front: of these %llu networks none is both smaller and "
-                  "better than another.",
-                  (unsigned long long)n);
+    } else {
+        ni_text_add(to, "The line is the Pareto front: of these ");
+        ni_say(to, (double)n, NI_SAY_COUNT);
+        ni_text_add(to, " networks none is both smaller and better than another.");
+    }
     beyond_note(r, to, beyond);
     ni_text_add(to, "</figcaption></figure>\n");
     return to->status;

@@ -42,6 +42,10 @@ static void significant(ni_text *to, double value, int figures) {
         return;
     }
     double size = fabs(value);
+    if (size < 1e9 && value == nearbyint(value)) {
+        ni_text_fixed(to, value, 0);
+        return;
+    }
     if (size >= 1e9 || size < 1e-4) {
         /* Rounded to so many digits, then the shortest text of that. */
         double scale = pow(10, figures - 1 - floor(log10(size)));

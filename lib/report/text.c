@@ -16,16 +16,17 @@ static void heading(ni_text *to, const char *text) {
     line(to, '-', strlen(text));
 }
 
+/* A part's failure is the whole's. */
+static void part_free(ni_text *to, ni_text *part) {
+    if (part->status < 0 && to->status >= 0) to->status = part->status;
+    ni_text_free(part);
+}
+
 /* A stranger's text, broken into lines: at spaces where there are any, `|` and `,` included. */
 static void wrapped(ni_text *to, const char *text, size_t indent, size_t most) {
     ni_text flat;
     ni_text_init(&flat, to->context);
     ni_say_line(&flat, text, most);
-    if (flat.status < 0) {
-        to->status = flat.status;
-        ni_text_free(&flat);
-        return;
-    }
     const char *at = ni_text_get(&flat);
     while (*at) {
         size_t n = 0, bytes = 0, good = 0;
@@ -45,7 +46,7 @@ static void wrapped(ni_text *to, const char *text, size_t indent, size_t most) {
         while (*at == ' ')
             at++;
     }
-    ni_text_free(&flat);
+    part_free(to, &flat);
 }
 
 /* A number in a column of its own, to the right. */
@@ -56,8 +57,7 @@ static void column(ni_text *to, size_t width, double value, ni_say_kind kind) {
     for (size_t n = cell.n; n < width; n++)
         ni_text_add_char(to, ' ');
     ni_text_add(to, ni_text_get(&cell));
-    if (cell.status < 0 && to->status >= 0) to->status = cell.status;
-    ni_text_free(&cell);
+    part_free(to, &cell);
 }
 
 static void fact(ni_text *to, const char *name) {
@@ -75,9 +75,8 @@ static void head(const ni_report *r, ni_text *to) {
     double started;
     ni_text_init(&title, r->context);
     ni_report_title(r, &title);
-    if (title.status < 0 && to->status >= 0) to->status = title.status;
     wrapped(to, ni_text_get(&title), 0, 200);
-    ni_text_free(&title);
+    part_free(to, &title);
     line(to, '=', COLUMNS);
     if (ni_report_number(r, "started", &started)) {
         fact(to, "started");
@@ -98,13 +97,13 @@ static void summary(const ni_report *r, ni_text *to) {
     if (ni_report_number(r, "final.test_accuracy", &value))
         fact_number(to, "test accuracy (final)", value, NI_SAY_PERCENT);
     if (r->best.n) {
-        ni_report_costs(r, r->best.items[0], &params, &macs);
+        if (ni_report_costs(r, r->best.items[0], &params, &macs) < 0) to->status = NAS_E_MEMORY;
         snprintf(name, sizeof name, "best %.19s", r->metric);
         ni_text clean;
         ni_text_init(&clean, to->context);
         ni_say_line(&clean, name, 24);
         fact(to, ni_text_get(&clean));
-        ni_text_free(&clean);
+        part_free(to, &clean);
         ni_say(to, ni_report_value(r, r->best.items[0]), r->kind);
         ni_text_f(to, " (trial %llu)\n", (unsigned long long)r->best.items[0] + 1);
     }
@@ -171,7 +170,7 @@ static nas_status best(const ni_report *r, ni_text *to) {
         double params, macs;
         ni_text_f(to, "%zu. trial %llu: ", i + 1, (unsigned long long)trial + 1);
         ni_say(to, ni_report_value(r, trial), r->kind);
-        ni_report_costs(r, trial, &params, &macs);
+        if (ni_report_costs(r, trial, &params, &macs) < 0) to->status = NAS_E_MEMORY;
         if (isfinite(params)) {
             ni_text_add(to, ", ");
             ni_say(to, params, NI_SAY_COUNT);
@@ -182,7 +181,7 @@ static nas_status best(const ni_report *r, ni_text *to) {
         status = ni_report_graphs(r, trial, &graphs, &n);
         for (uint32_t g = 0; status >= 0 && g < n && g < 8; g++)
             status = ni_draw_text(to, r->context, &graphs[g]);
-        if (status >= 0) ni_draw_free(r->context, graphs, n);
+        ni_draw_free(r->context, graphs, n);
     }
     return status;
 }
@@ -244,7 +243,7 @@ static nas_status trials(const ni_report *r, ni_text *to, nas_sink *sink) {
         const ni_trial_row *row = ni_store_row(r->store, r->listed.items[i].trial);
         double params, macs;
         if (!row) continue;
-        ni_report_costs(r, row->number, &params, &macs);
+        if (ni_report_costs(r, row->number, &params, &macs) < 0) to->status = NAS_E_MEMORY;
         ni_text_f(to, "%8llu  ", (unsigned long long)row->number + 1);
         column(to, 12, ni_report_value(r, row->number), r->kind);
         ni_text_add(to, "  ");

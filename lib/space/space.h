@@ -28,7 +28,7 @@ uint64_t ni_arch_hyper_hash(const nas_arch *arch);
 
 /* What a drawing needs: named graphs of nodes and labelled edges. Nodes are numbered so that every
  * edge goes from a lower to a higher one; the first n_inputs take what comes from outside, the last
- * n_outputs are what leaves. An edge that does nothing at all (`none`) is not listed. Labels are for
+ * n_outputs are what leaves. No edge goes to an input. An edge that does nothing at all (`none`) is not listed. Labels are for
  * people, UTF-8. */
 typedef struct {
     uint32_t from, to;
