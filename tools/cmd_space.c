@@ -9,6 +9,8 @@ typedef struct {
     const char **parameters;
     size_t n_parameters;
     int json;
+    int svg, dot, text;
+    char *output;
     int count;
     int seed;
     const char *words[4];
@@ -23,6 +25,10 @@ static int read_request(int argc, const char **argv, const char *name, const cha
     struct poptOption options[] = {
         {"param", 'p', POPT_ARG_STRING, &parameter, 'p', "a parameter of the space", "NAME=NUMBER"},
         {"json", 0, POPT_ARG_NONE, &r->json, 0, "as JSON", NULL},
+        {"svg", 0, POPT_ARG_NONE, &r->svg, 0, "draw: a picture", NULL},
+        {"dot", 0, POPT_ARG_NONE, &r->dot, 0, "draw: for graphviz", NULL},
+        {"text", 0, POPT_ARG_NONE, &r->text, 0, "draw: as text", NULL},
+        {"output", 'o', POPT_ARG_STRING, &r->output, 0, "draw: where to", "FILE"},
         {NULL, 'n', POPT_ARG_INT, &r->count, 0, "how many", "N"},
         {"seed", 0, POPT_ARG_INT, &r->seed, 0, "of the samples", "N"},
         POPT_AUTOHELP POPT_TABLEEND};
@@ -48,6 +54,7 @@ static void request_free(request *r, poptContext popt) {
     for (size_t i = 0; i < r->n_parameters; i++)
         free((void *)(uintptr_t)r->parameters[i]);
     free(r->parameters);
+    free(r->output);
     poptFreeContext(popt);
 }
 
@@ -145,20 +152,40 @@ static int info(nas_context *context, const nas_arch *arch, bool json) {
     return EXIT_GOOD;
 }
 
+/* A picture where a file is named that ends in .svg or by --svg, DOT likewise, else text. */
+static int draw(nas_context *context, const nas_arch *arch, const request *r) {
+    if (r->svg + r->dot + r->text > 1) return tool_usage("draw takes one of --svg, --dot, --text");
+    const char *end = r->output ? strrchr(r->output, '.') : NULL;
+    bool named = end && !r->svg && !r->dot && !r->text;
+    int32_t format = r->svg || (named && strcmp(end, ".svg") == 0)   ? NAS_DRAW_SVG
+                     : r->dot || (named && strcmp(end, ".dot") == 0) ? NAS_DRAW_DOT
+                                                                     : NAS_DRAW_TEXT;
+    nas_sink *sink = NULL;
+    nas_status status = tool_sink(&sink, context, r->output);
+    if (status >= 0) status = nas_arch_draw(arch, format, sink);
+    if (status >= 0) status = nas_sink_close(sink);
+    nas_sink_free(sink);
+    return status < 0 ? tool_failed(context) : EXIT_GOOD;
+}
+
 int cmd_arch(int argc, const char **argv) {
     request r = {.count = 1};
     poptContext popt;
-    int code = read_request(argc, argv, "nas arch", "info SPACE ARCH [--json]", &r, &popt);
+    int code = read_request(
+        argc, argv, "nas arch",
+        "info SPACE ARCH [--json] | draw SPACE ARCH [--svg|--dot|--text] [-o FILE]", &r, &popt);
+    const char *verb = r.n_words ? r.words[0] : "";
+    bool drawn = strcmp(verb, "draw") == 0;
     nas_context *context = NULL;
     nas_space *space = NULL;
     nas_arch *arch = NULL;
-    if (!code && (r.n_words != 3 || strcmp(r.words[0], "info") != 0))
-        code = tool_usage("arch takes info, a space and an architecture");
+    if (!code && (r.n_words != 3 || (strcmp(verb, "info") != 0 && !drawn)))
+        code = tool_usage("arch takes info or draw, a space and an architecture");
     if (!code && !(context = tool_context(1))) code = EXIT_FAILED;
     if (!code && (nas_space_open(&space, context, r.words[1], r.parameters, r.n_parameters) < 0 ||
                   nas_arch_parse(&arch, space, r.words[2]) < 0))
         code = tool_failed(context);
-    if (!code) code = info(context, arch, r.json);
+    if (!code) code = drawn ? draw(context, arch, &r) : info(context, arch, r.json);
     nas_arch_free(arch);
     nas_space_free(space);
     nas_context_free(context);

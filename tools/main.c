@@ -11,9 +11,10 @@ static const struct {
     {"search", "search a space as a file says, then train the best", cmd_search},
     {"resume", "go on with a search that was interrupted", cmd_resume},
     {"list", "the trials of a store", cmd_list},
+    {"report", "a page about a store, or a text", cmd_report},
     {"dump", "what must be equal between equal runs", cmd_dump},
     {"space", "list, show, count and sample search spaces", cmd_space},
-    {"arch", "what an architecture costs", cmd_arch},
+    {"arch", "what an architecture costs, and a drawing of it", cmd_arch},
 };
 
 int tool_failed(nas_context *context) {

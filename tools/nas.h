@@ -45,11 +45,18 @@ char **tool_settings_list(const tool_settings *settings, const char *section, co
                           size_t *n);
 void tool_list_free(char **list, size_t n);
 
+/* A sink into a file; "-" or NULL: standard output. */
+nas_status tool_sink(nas_sink **out, nas_context *context, const char *path);
+/* A store's report into a file, or standard output. */
+nas_status tool_report(nas_context *context, nas_store *store, const nas_report_options *options,
+                       bool text, const char *path);
+
 int cmd_search(int argc, const char **argv);
 int cmd_resume(int argc, const char **argv);
 int cmd_space(int argc, const char **argv);
 int cmd_arch(int argc, const char **argv);
 int cmd_dump(int argc, const char **argv);
 int cmd_list(int argc, const char **argv);
+int cmd_report(int argc, const char **argv);
 
 #endif

@@ -61,6 +61,10 @@ NAS_API nas_status nas_store_metric_at(nas_store *store, uint64_t trial, uint32_
 /* Learning curve: up to `capacity` points; *n how many there are. */
 NAS_API nas_status nas_store_curve(nas_store *store, uint64_t trial, const char *curve, double *x,
                                    double *y, size_t capacity, size_t *n);
+/* The index-th learning curve's name, in the order of first points; NULL past the last. Borrowed, as
+ * a trial's texts are. */
+NAS_API nas_status nas_store_curve_at(nas_store *store, uint64_t trial, uint32_t index,
+                                      const char **name);
 /* Files kept by name (trained weights of the best, a report). */
 NAS_API nas_status nas_store_put_blob(nas_store *store, const char *name, const void *bytes, size_t n);
 /* *out is borrowed until the next call. */

@@ -153,7 +153,9 @@ void ni_text_json(ni_text *text, const char *string) {
 void ni_text_xml(ni_text *text, const char *string) {
     for (const unsigned char *at = (const unsigned char *)string; *at;) {
         size_t n = utf8(at);
-        if (n == 0 || (*at < 32 && *at != '\n' && *at != '\t' && *at != '\r') || *at == 127)
+        bool never = n == 3 && at[0] == 0xef && at[1] == 0xbf && at[2] >= 0xbe; /* U+FFFE, U+FFFF */
+        if (n == 0 || never || (*at < 32 && *at != '\n' && *at != '\t' && *at != '\r') ||
+            *at == 127)
             ni_text_add(text, REPLACEMENT);
         else if (*at == '&')
             ni_text_add(text, "&amp;");

@@ -3,6 +3,7 @@
  * cells.K.layers.E.op.1.weight, cells.K.conv_a.op.1.weight, ...), so that weights load into it by
  * name. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <math.h>
 #include "internal.h"
 
@@ -182,8 +183,11 @@ nas_status ni_cells_graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t *
     const nas_value *values = arch->values + c->base.first_decision;
     ni_draw_graph *graph = ni_calloc(context, 1, sizeof *graph);
     if (!graph) return NAS_E_MEMORY;
-    put(graph->title, sizeof graph->title, "cell");
+    snprintf(graph->title, sizeof graph->title, "cell, %" PRId64 " in each of %" PRId64 " stages",
+             ni_amount_value(&c->o.cells, arch->values),
+             ni_amount_value(&c->o.stages, arch->values));
     graph->n_nodes = c->o.n_nodes;
+    graph->n_inputs = graph->n_outputs = 1;
     graph->node_labels = ni_calloc(context, c->o.n_nodes, sizeof *graph->node_labels);
     graph->edges = ni_calloc(context, c->o.n_edges, sizeof *graph->edges);
     if (!graph->node_labels || !graph->edges) {
@@ -204,6 +208,7 @@ nas_status ni_cells_graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t *
         ni_draw_edge *edge = &graph->edges[graph->n_edges++];
         edge->from = c->o.edge_from[e];
         edge->to = c->o.edge_to[e];
+        edge->identity = c->meaning[values[e].integer] == NI_MEANS_IDENTITY;
         put(edge->label, sizeof edge->label,
             arch->space->decisions.items[d].alternatives[values[e].integer]);
     }

@@ -26,18 +26,23 @@ bool ni_arch_hyper(const nas_arch *arch, const char *name, double *out);
 /* Hash of the hyper-parameter values: with the network hash it says whether two trials are one. */
 uint64_t ni_arch_hyper_hash(const nas_arch *arch);
 
-/* What a drawing needs: the cells as graphs. Node 0.. are inputs first; labels are for people. */
+/* What a drawing needs: named graphs of nodes and labelled edges. Nodes are numbered so that every
+ * edge goes from a lower to a higher one; the first n_inputs take what comes from outside, the last
+ * n_outputs are what leaves. No edge goes to an input. An edge that does nothing at all (`none`) is not listed. Labels are for
+ * people, UTF-8. */
 typedef struct {
     uint32_t from, to;
-    char label[48]; /* operation */
+    int32_t identity; /* 1: passes on what comes, as skip_connect does */
+    char label[64];   /* operation */
 } ni_draw_edge;
 typedef struct {
-    char title[48];
-    uint32_t n_nodes, n_edges;
+    char title[64];
+    uint32_t n_nodes, n_edges, n_inputs, n_outputs;
     char (*node_labels)[24];
     ni_draw_edge *edges;
 } ni_draw_graph;
-/* Graphs of an architecture (one a cell kind; a chain is one graph); ni_draw_free them. */
+/* Graphs of an architecture (one a cell kind; a chain is one graph); ni_draw_free them. None (*n 0)
+ * where the space has no network template. */
 nas_status ni_arch_graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t *n);
 void ni_draw_free(nas_context *context, ni_draw_graph *graphs, uint32_t n);
 

@@ -517,6 +517,13 @@ nas_status nas_store_curve(nas_store *store, uint64_t trial, const char *curve, 
                    (unsigned long long)trial, curve ? curve : "");
 }
 
+nas_status nas_store_curve_at(nas_store *store, uint64_t trial, uint32_t index, const char **name) {
+    const ni_row *row;
+    NI_TRY(need_row(store, trial, &row));
+    *name = index < row->n_curves ? row->curves[index].name : NULL;
+    return NAS_OK;
+}
+
 nas_status nas_store_put_blob(nas_store *store, const char *name, const void *bytes, size_t n) {
     NI_TRY(ni_enter(store->context));
     if (name == NULL || name[0] == 0 || (bytes == NULL && n > 0))

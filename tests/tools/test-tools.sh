@@ -28,7 +28,7 @@ try "no command" 2 "usage: nas"
 try "unknown command" 2 "there is no command 'serach'" serach
 try "help" 0 "Commands:" --help
 try "version" 0 "nas 0." --version
-for command in search resume space arch dump list; do
+for command in search resume space arch dump list report; do
     try "$command --help" 0 "" $command --help
 done
 try "costs of a published cell" 0 '"params": 1288506, "macs": 184730240, "published_flops": 184730250' \
@@ -100,6 +100,23 @@ try "one worker" 0 "test accuracy" search "$dir/search.yaml" -o "$dir/b" --set w
 try "four threads" 0 "test accuracy" search "$dir/search.yaml" -o "$dir/c" --set threads=4
 try "resumed when it had ended" 0 "test accuracy" resume "$dir/a/search.nas"
 try "list" 0 "params" list "$dir/a/search.nas"
+try "a report" 0 "$dir/a/report.html" report "$dir/a/search.nas"
+python3 -c 'import sys, xml.etree.ElementTree as e; r = e.parse(sys.argv[1]).getroot(); print(r.tag, len(r.findall(".//svg")))' \
+    "$dir/a/report.html" >"$dir/out" 2>&1
+case_is "the report is XML with pictures" 0 "$?" "html " "$dir/out"
+try "a report as text" 0 "The best networks" report --text "$dir/a/search.nas"
+try "a report with a title, to standard output" 0 "<h1>A &amp; B</h1>" report --title "A & B" --best 1 -o - \
+    "$dir/a/search.nas"
+try "a report into a folder that is not there" 1 "nas:" report -o "$dir/none/report.html" "$dir/a/search.nas"
+try "a report of nothing" 2 "report takes one store" report
+cell='|nor_conv_3x3~0|+|none~0|avg_pool_3x3~1|+|skip_connect~0|none~1|none~2|'
+try "a drawing as text" 0 "avg_pool_3x3(1)  (leads nowhere)" arch draw nas-bench-201 "$cell"
+try "a drawing for graphviz" 0 'n0_0 -> n0_3 [label="skip_connect"]' arch draw nas-bench-201 "$cell" --dot
+try "a drawing into a file" 0 "" arch draw nas-bench-201 "$cell" -o "$dir/cell.svg"
+python3 -c 'import sys, xml.etree.ElementTree as e; print(e.parse(sys.argv[1]).getroot().tag)' "$dir/cell.svg" \
+    >"$dir/out" 2>&1
+case_is "it is SVG" 0 "$?" "{http://www.w3.org/2000/svg}svg" "$dir/out"
+try "two forms of a drawing" 2 "one of --svg, --dot, --text" arch draw nas-bench-201 "$cell" --dot --svg
 for other in a b c; do
     "$nas" dump "$dir/$other/search.nas" --canonical >"$dir/dump.$other" 2>&1
 done
