@@ -94,7 +94,7 @@ static nas_status note_mutation(ni_evolution *self, nas_proposal_builder *out,
     nas_status status = NAS_OK;
     ni_text_init(&note, self->context);
     ni_text_add(&note, "mutation of ");
-    ni_text_u64(&note, parent->trial);
+    ni_text_u64(&note, parent->trial + 1); /* people count trials from 1, as reports do */
     for (uint32_t d = 0; d < n && listed < 4; d++) {
         nas_value was, is;
         nas_decision about = {.struct_size = sizeof about};

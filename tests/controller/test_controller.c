@@ -238,7 +238,7 @@ static void test_evolution_ages(void **state) {
             assert_true(parent < turn && parent + POPULATION >= turn); /* alive */
             assert_int_equal(differences(history[turn], history[parent]), 1);
             char note[64];
-            snprintf(note, sizeof note, "mutation of %d: d", (int)parent);
+            snprintf(note, sizeof note, "mutation of %d: d", (int)parent + 1);
             assert_int_equal(strncmp(nas_proposal_note(p), note, strlen(note)), 0);
         }
         tell(&f, controller, p, bits_score(p));
