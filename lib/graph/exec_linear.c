@@ -20,7 +20,7 @@ void ni_scratch_conv(const ni_program *p, ni_step *s) {
     s->units = (int64_t)c->n * (what == 0 ? c->oh : c->h);
     s->pieces = ni_pieces(s->units, macs(c) / s->units + 1, MACS_A_PIECE);
     s->shared_bytes = ni_aligned(p->kernels.conv_packed_bytes(c, what));
-    s->lane_bytes = p->kernels.conv_scratch_bytes(c, what);
+    s->lane_bytes = p->kernels.conv_scratch_bytes(c, what + 4);
 }
 
 void ni_prepare_conv(ni_program *p, const ni_step *s) {
@@ -28,14 +28,36 @@ void ni_prepare_conv(ni_program *p, const ni_step *s) {
                          ni_shared(p, s));
 }
 
+/* scale and shift of bn_vectors, of so many channels */
+static ni_conv_fused through(const ni_lane *l, const void *vectors, int64_t channels) {
+    ni_conv_fused fused = {.scale = vectors, .shift = ni_element(l->p, vectors, channels)};
+    return fused;
+}
+
 void ni_range_conv(const ni_lane *l, const ni_step *s, int64_t u0, int64_t u1, uint32_t part) {
+    const void *vectors = ni_arg(l, s, 2);
     (void)part;
+    if (vectors) {
+        ni_conv_fused fused = through(l, vectors, conv_of(s)->ci);
+        l->p->kernels.conv_forward_fused(conv_of(s), s->flags, &fused, ni_arg(l, s, 0),
+                                         ni_shared(l->p, s), ni_out(l, s), u0, u1, l->scratch);
+        return;
+    }
     l->p->kernels.conv_forward(conv_of(s), s->flags, ni_arg(l, s, 0), ni_shared(l->p, s),
                                ni_out(l, s), u0, u1, l->scratch);
 }
 
 void ni_range_conv_dx(const ni_lane *l, const ni_step *s, int64_t u0, int64_t u1, uint32_t part) {
+    const void *vectors = ni_arg(l, s, 4);
     (void)part;
+    if (vectors) {
+        ni_conv_fused fused = {
+            .mask_scale = vectors, .mask_shift = ni_element(l->p, vectors, conv_of(s)->ci)};
+        l->p->kernels.conv_input_gradient_fused(conv_of(s), s->flags, &fused, ni_arg(l, s, 0),
+                                                ni_shared(l->p, s), ni_out(l, s), ni_arg(l, s, 2),
+                                                u0, u1, l->scratch);
+        return;
+    }
     l->p->kernels.conv_input_gradient(conv_of(s), s->flags, ni_arg(l, s, 0), ni_shared(l->p, s),
                                       ni_out(l, s), ni_arg(l, s, 2), u0, u1, l->scratch);
 }
@@ -48,7 +70,7 @@ void ni_scratch_conv_dw(const ni_program *p, ni_step *s) {
     s->pieces = ni_pieces(c->n, macs(c) / c->n + 1, MACS_A_PIECE);
     if (s->pieces > IMAGE_GROUPS) s->pieces = IMAGE_GROUPS;
     s->part_bytes = ni_aligned(s->bytes);
-    s->lane_bytes = ni_aligned(s->bytes) + p->kernels.conv_scratch_bytes(c, 2);
+    s->lane_bytes = ni_aligned(s->bytes) + p->kernels.conv_scratch_bytes(c, 2 + 4);
 }
 
 static void *dw_part(const ni_program *p, const ni_step *s, uint32_t part) {
@@ -57,8 +79,15 @@ static void *dw_part(const ni_program *p, const ni_step *s, uint32_t part) {
 
 void ni_range_conv_dw(const ni_lane *l, const ni_step *s, int64_t u0, int64_t u1, uint32_t part) {
     void *to = dw_part(l->p, s, part), *now = l->more ? l->scratch : to;
-    l->p->kernels.conv_weight_gradient(conv_of(s), s->flags, ni_arg(l, s, 0), ni_arg(l, s, 1), now,
-                                       u0, u1, l->scratch + ni_aligned(s->bytes));
+    char *scratch = l->scratch + ni_aligned(s->bytes);
+    const void *x = ni_arg(l, s, 0), *dy = ni_arg(l, s, 1), *vectors = ni_arg(l, s, 2);
+    if (vectors) {
+        ni_conv_fused fused = through(l, vectors, conv_of(s)->ci);
+        l->p->kernels.conv_weight_gradient_fused(conv_of(s), s->flags, &fused, x, dy, now, u0, u1,
+                                                 scratch);
+    } else {
+        l->p->kernels.conv_weight_gradient(conv_of(s), s->flags, x, dy, now, u0, u1, scratch);
+    }
     if (l->more) {
         const void *both[2] = {to, now};
         l->p->kernels.add(both, 2, to, 0, ni_shape_count(s->shape));

@@ -91,7 +91,8 @@ void ni_range_bn_dsums(const ni_lane *l, const ni_step *s, int64_t u0, int64_t u
 
 void ni_finish_bn_dsums(ni_program *p, const ni_step *s) {
     void *y = ni_whole_out(p, s);
-    const void *stats = ni_whole(p, s, 1);
+    const void *stats = ni_whole(p, s, 1), *weighted = ni_whole(p, s, 3);
+    double weight = weighted ? ni_get(p, weighted, 0) : 1;
     int64_t channels = channels_of(p, s);
     for (int64_t c = 0; c < channels; c++) {
         double sum = 0, sum_x = 0;
@@ -99,15 +100,17 @@ void ni_finish_bn_dsums(ni_program *p, const ni_step *s) {
             sum += ni_get(p, ni_part(p, s, part), c);
             sum_x += ni_get(p, ni_part(p, s, part), channels + c);
         }
-        ni_set(p, y, c, sum);
+        ni_set(p, y, c, weight * sum);
         ni_set(p, y, channels + c,
-               sum_x / sqrt(ni_get(p, stats, channels + c) + s->attr.bn.epsilon));
+               weight * sum_x / sqrt(ni_get(p, stats, channels + c) + s->attr.bn.epsilon));
     }
 }
 
 /* a (dy - S0 / M - X S1 / M), as dy a + x b + k */
 void ni_prepare_bn_dx(ni_program *p, const ni_step *s) {
     const void *stats = ni_whole(p, s, 1), *gamma = ni_whole(p, s, 2), *sums = ni_whole(p, s, 4);
+    const void *weighted = ni_whole(p, s, 5); /* the sums have it in them */
+    double weight = weighted ? ni_get(p, weighted, 0) : 1;
     int64_t channels = s->shape.d[3];
     double count = (double)(ni_shape_count(s->shape) / channels);
     void *a = ni_shared(p, s), *b = ni_element(p, a, channels), *k = ni_element(p, b, channels);
@@ -115,7 +118,7 @@ void ni_prepare_bn_dx(ni_program *p, const ni_step *s) {
         double r = 1 / sqrt(ni_get(p, stats, channels + c) + s->attr.bn.epsilon);
         double scale = r * (gamma ? ni_get(p, gamma, c) : 1);
         double slope = -scale * r * ni_get(p, sums, channels + c) / count;
-        ni_set(p, a, c, scale);
+        ni_set(p, a, c, weight * scale);
         ni_set(p, b, c, slope);
         ni_set(p, k, c, -scale * ni_get(p, sums, c) / count - slope * ni_get(p, stats, c));
     }
@@ -126,6 +129,46 @@ void ni_range_bn_dx(const ni_lane *l, const ni_step *s, int64_t u0, int64_t u1, 
     void *a = ni_shared(l->p, s), *b = ni_element(l->p, a, c), *k = ni_element(l->p, b, c);
     (void)part;
     l->p->kernels.bn_gradient(ni_arg(l, s, 0), ni_arg(l, s, 3), a, b, k, ni_out(l, s), c, u0, u1);
+}
+
+/* Scale and shift of a norm, or of nothing but a weight: each channel x scale + shift. */
+void ni_run_bn_vectors(ni_program *p, const ni_step *s) {
+    const void *stats = ni_whole(p, s, 0), *gamma = ni_whole(p, s, 1), *beta = ni_whole(p, s, 2);
+    const void *weighted = ni_whole(p, s, 3);
+    double weight = weighted ? ni_get(p, weighted, 0) : 1;
+    int64_t channels = s->shape.d[3];
+    void *y = ni_whole_out(p, s);
+    for (int64_t c = 0; c < channels; c++) {
+        double scale = gamma ? ni_get(p, gamma, c) : 1, shift = beta ? ni_get(p, beta, c) : 0;
+        if (stats) {
+            scale /= sqrt(ni_get(p, stats, channels + c) + s->attr.bn.epsilon);
+            shift -= ni_get(p, stats, c) * scale;
+        }
+        ni_set(p, y, c, weight * scale);
+        ni_set(p, y, channels + c, weight * shift);
+    }
+}
+
+/* A lane's scratch: the addresses of x, scales and shifts. */
+void ni_scratch_norm_sum(const ni_program *p, ni_step *s) {
+    int64_t c = s->shape.d[3];
+    (void)p;
+    s->units = ni_shape_count(s->shape) / c;
+    s->pieces = ni_pieces(s->units, c, ELEMENTS_A_PIECE);
+    s->lane_bytes = s->n_in / 2 * 3 * sizeof(void *);
+}
+
+void ni_range_norm_sum(const ni_lane *l, const ni_step *s, int64_t u0, int64_t u1, uint32_t part) {
+    uint32_t n = s->n_in / 2;
+    const void **x = (const void **)(void *)l->scratch, **scale = x + n, **shift = scale + n;
+    int64_t c = s->shape.d[3];
+    (void)part;
+    for (uint32_t i = 0; i < n; i++) {
+        x[i] = ni_arg(l, s, 2 * i);
+        scale[i] = ni_arg(l, s, 2 * i + 1);
+        shift[i] = scale[i] ? ni_element(l->p, scale[i], c) : NULL;
+    }
+    l->p->kernels.scale_shift_sum(x, scale, shift, n, ni_out(l, s), c, u0, u1, false);
 }
 
 /* ---- losses --------------------------------------------------------------------------------- */

@@ -27,7 +27,7 @@ uint32_t ni_read_by_image(const ni_program *p, const ni_step *s) {
         s->attr.slice.dimension == 0)
         return 0;
     for (uint32_t i = 0; i < s->n_in; i++) {
-        bool by_image = info->by_image >> (i < 31 ? i : 31) & 1;
+        bool by_image = ni_mask_has(info->by_image, i);
         if (by_image && s->in[i] != NI_NONE && ni_arg_step(p, s, i)->shape.d[0] != p->images)
             return 0;
     }
@@ -47,7 +47,7 @@ static uint32_t level_of(const ni_program *p, const ni_step *s, const uint32_t *
     for (uint32_t i = 0; i < s->n_in; i++) {
         if (s->in[i] == NI_NONE) continue;
         kind from = kind_of(p, ni_arg_step(p, s, i));
-        bool near = from == MAPS && (by_image >> (i < 31 ? i : 31) & 1);
+        bool near = from == MAPS && ni_mask_has(by_image, i);
         uint32_t at = level[s->in[i]] + (!near && (from == MAPS || from == JOINS));
         if (at > most) most = at;
     }
@@ -67,7 +67,7 @@ static size_t bytes_an_image(const ni_program *p, const ni_step *s) {
     uint32_t by_image = ni_read_by_image(p, s);
     int64_t elements = ni_ops[s->op].flags & NI_OP_JOINS ? 0 : ni_shape_count(s->shape);
     for (uint32_t i = 0; i < s->n_in; i++)
-        if (s->in[i] != NI_NONE && (by_image >> (i < 31 ? i : 31) & 1))
+        if (s->in[i] != NI_NONE && ni_mask_has(by_image, i))
             elements += ni_shape_count(ni_arg_step(p, s, i)->shape);
     return (size_t)(elements / p->images) * p->element;
 }

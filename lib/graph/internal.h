@@ -12,9 +12,10 @@ typedef enum {
     NI_OP_LABELS,
     NI_OP_VARIABLE,
     NI_OP_CONSTANT,
-    NI_OP_CONV,          /* x, w */
-    NI_OP_CONV_DX,       /* dy, w; in a program also: mask or none, what to add to or none */
-    NI_OP_CONV_DW,       /* x, dy */
+    NI_OP_CONV,          /* x, w; in a program also: vectors that x is read through */
+    NI_OP_CONV_DX,       /* dy, w; in a program also: mask or none, what to add to or none, vectors
+                            that the mask is read through */
+    NI_OP_CONV_DW,       /* x, dy; in a program also: vectors that x is read through */
     NI_OP_MATMUL,        /* a, b */
     NI_OP_MAX_POOL,      /* x */
     NI_OP_MAX_POOL_DX,   /* x, dy */
@@ -39,8 +40,9 @@ typedef enum {
     NI_OP_STOP,          /* x */
     NI_OP_BN_STATS,      /* x: mean and biased variance, [2,1,1,C] */
     NI_OP_BN_NORMALIZE,  /* x, stats, scale or none, offset or none */
-    NI_OP_BN_DSUMS,      /* x, stats, dy: sums of dy and of dy times the normalised x, [2,1,1,C] */
-    NI_OP_BN_DX,         /* x, stats, scale or none, dy, sums */
+    NI_OP_BN_DSUMS,      /* x, stats, dy: sums of dy and of dy times the normalised x, [2,1,1,C]; in
+                            a program also: a weight of dy */
+    NI_OP_BN_DX,         /* x, stats, scale or none, dy, sums; in a program also: a weight of dy */
     NI_OP_SOFTMAX,       /* x: rows */
     NI_OP_LOG_SOFTMAX,   /* x: rows */
     NI_OP_CROSS_ENTROPY, /* logits, labels */
@@ -48,6 +50,9 @@ typedef enum {
     NI_OP_COUNTED,       /* labels: 1 / how many are not -1, 0 for those that are, [N,1,1,1] */
     NI_OP_CORRECT,       /* logits, labels */
     NI_OP_DROPOUT_MASK,  /* nothing */
+    /* Of programs alone, made by fusion. */
+    NI_OP_BN_VECTORS, /* stats, scale, offset, weight; each or none: scale and shift of a norm */
+    NI_OP_NORM_SUM,   /* pairs of x and vectors or none: the sum of x scale + shift */
     NI_OP_COUNT
 } ni_op;
 
@@ -147,6 +152,7 @@ enum {
     NI_OP_BY_IMAGE = 8,    /* an image's part of the output is made from that image's inputs */
     NI_OP_JOINS = 16,      /* the output is joined from parts, each made from some images */
     NI_OP_ADDS = 32,       /* and a part may be made from more and more images */
+    NI_OP_PLANNED = 64,    /* no node of a graph: only a step of a program */
 };
 
 typedef struct {

@@ -3,6 +3,7 @@
 #include "program.h"
 
 #define ALL UINT32_MAX
+#define PAIRS 0x55555555u /* each first of a pair */
 #define IMG NI_OP_BY_IMAGE
 #define JOIN (NI_OP_BY_IMAGE | NI_OP_JOINS)
 #define S(x) ni_scratch_##x
@@ -53,6 +54,8 @@ const ni_op_info ni_ops[] = {
     [NI_OP_TARGET] = {"target", 0, 0, 0, 1, 1, 0, 1, ni_shape_of_target, NULL, 0, S(none), NULL, NULL, NULL, ni_run_target},
     [NI_OP_COUNTED] = {"counted", 0, 0, 0, 1, 1, 0, 1, ni_shape_of_target, NULL, 0, S(none), NULL, NULL, NULL, ni_run_counted},
     [NI_OP_CORRECT] = {"correct", 0, 0, 0, 2, 2, 0, 2, ni_shape_of_loss, NULL, 0, S(none), NULL, NULL, NULL, ni_run_correct},
+    [NI_OP_BN_VECTORS] = {"bn_vectors", NI_OP_PLANNED, 0, 0, 4, 4, 15, 0, NULL, NULL, 0, S(none), NULL, NULL, NULL, ni_run_bn_vectors},
+    [NI_OP_NORM_SUM] = {"norm_sum", IMG | NI_OP_PLANNED, PAIRS, 0, 2, ALL, 0, 0, NULL, NULL, PAIRS, S(norm_sum), NULL, R(norm_sum), NULL, NULL},
     [NI_OP_DROPOUT_MASK] = {"dropout_mask", IMG, 0, 0, 0, 0, 0, 0, ni_shape_of_leaf, NULL, 0, S(elements), NULL, R(dropout_mask), NULL, NULL},
 };
 /* clang-format on */

@@ -28,7 +28,8 @@ static nas_status copy_steps(ni_program *p, const ni_output *outputs, uint32_t n
             if (in != NI_NONE) step_of[in] = 1;
         }
     }
-    p->steps = ni_arena_alloc(p->arena, live * sizeof *p->steps + 1);
+    p->capacity = (uint32_t)(2 * live);
+    p->steps = ni_arena_alloc(p->arena, 2 * live * sizeof *p->steps + 1);
     uint32_t *in = ni_arena_alloc(p->arena, inputs * sizeof *in + 1);
     if (!p->steps || !in) goto done;
     for (size_t node = 0; node < nodes; node++) {

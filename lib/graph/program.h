@@ -75,7 +75,7 @@ struct ni_program {
     size_t element; /* bytes */
     ni_arena *arena;
     ni_step *steps;
-    uint32_t n_steps;
+    uint32_t n_steps, capacity; /* fusion may add some */
     uint32_t *order; /* of the steps that run */
     uint32_t n_order;
     int64_t images; /* the batch, where steps may run some images at a time; 0 */
@@ -176,6 +176,10 @@ void ni_sweep_dead(ni_program *p);
 /* memory.c: who shares whose memory, and where it lies. */
 nas_status ni_place_steps(ni_program *p);
 
+/* Bit i of a mask of inputs; the last two bits go on in turn for all inputs behind them. */
+static inline bool ni_mask_has(uint32_t mask, uint32_t i) {
+    return mask >> (i < 32 ? i : 30 + i % 2) & 1;
+}
 /* group.c: the order of the steps; which run together. */
 nas_status ni_order_steps(ni_program *p);
 /* Bit i: input i of the step is read image by image. */
@@ -190,14 +194,14 @@ void ni_run_group(ni_program *p, const ni_group *g);
  * where it is not made of ranges. */
 #define NI_EXEC_SCRATCH(X)                                                                         \
     X(none) X(elements) X(rows) X(outer) X(conv) X(conv_dw) X(matmul) X(pool) X(sum) X(bn_sums)    \
-    X(bn_rows) X(affine) X(mul_row) X(loss) X(add)
+    X(bn_rows) X(affine) X(mul_row) X(loss) X(add) X(norm_sum)
 #define NI_EXEC_PREPARE(X) X(conv) X(affine) X(bn_normalize) X(bn_dx)
 #define NI_EXEC_RANGE(X)                                                                           \
     X(conv) X(conv_dx) X(conv_dw) X(matmul) X(pool) X(add) X(elements) X(affine) X(mul_row)        \
     X(sum) X(broadcast) X(concat) X(slice) X(pad) X(bn_stats) X(bn_normalize) X(bn_dsums)          \
-    X(bn_dx) X(softmax) X(dropout_mask)
+    X(bn_dx) X(softmax) X(dropout_mask) X(norm_sum)
 #define NI_EXEC_FINISH(X) X(conv_dw) X(sum) X(bn_stats) X(bn_dsums)
-#define NI_EXEC_RUN(X)    X(cross_entropy) X(target) X(counted) X(correct)
+#define NI_EXEC_RUN(X)    X(cross_entropy) X(target) X(counted) X(correct) X(bn_vectors)
 #define NI_DECLARE_SCRATCH(name) void ni_scratch_##name(const ni_program *p, ni_step *s);
 #define NI_DECLARE_PREPARE(name) void ni_prepare_##name(ni_program *p, const ni_step *s);
 #define NI_DECLARE_RANGE(name)                                                                     \
