@@ -74,15 +74,15 @@ static nas_status grow(ni_program *p, ni_step *conv, uint32_t base) {
     return NAS_OK;
 }
 
-/* A sum with input gradients of convolutions in it: the rest is summed first, then each of them is
- * added in that memory as it is computed. The last one takes the place of the sum, and its own step
- * becomes the sum of the rest. */
+/* A sum with input gradients of convolutions in it: each of them is added, as it is computed, in the
+ * memory of the one before, so that it happens while what it is computed from is near. The rest, if
+ * there is one, is added at the end; but a single tensor that nobody else reads is what the first is
+ * added to, and then the last one takes the place of the sum. */
 static nas_status accumulate(const ni_readers *r, uint32_t number, ni_position *convs,
                              ni_position *spare) {
     ni_program *p = r->p;
     ni_step *sum = &p->steps[number];
     uint32_t n = 0, others = 0, base = NI_NONE;
-    uint64_t key = 0;
     for (uint32_t k = 0; k < sum->n_in; k++) {
         uint32_t in = sum->in[k];
         if (can_accumulate(r, in)) {
@@ -91,29 +91,17 @@ static nas_status accumulate(const ni_readers *r, uint32_t number, ni_position *
         } else {
             others++;
             base = in;
-            if (p->steps[in].key > key) key = p->steps[in].key;
         }
     }
-    if (n == 0 || (others == 0 && n < 2)) return NAS_OK;
-    if (others == 1 && !can_grow(r, base)) return NAS_OK;
+    bool grows = others == 1 && can_grow(r, base);
+    if (n == 0 || (n == 1 && !grows)) return NAS_OK;
+    uint32_t *in = ni_arena_alloc(p->arena, (others + 1) * sizeof *in), first = 0, kept = 0;
+    if (!in) return NAS_E_MEMORY;
+    for (uint32_t k = 0; k < sum->n_in; k++)
+        if (!can_accumulate(r, sum->in[k])) in[kept++] = sum->in[k];
     const ni_position *sorted = ni_sort_positions(convs, spare, n);
-    ni_step *last = &p->steps[sorted[n - 1].step];
-    uint32_t first = 0;
-    if (others == 0) {
-        base = sorted[0].step;
-        key = p->steps[base].key;
-        first = 1;
-    }
-    ni_step rest = *sum;
-    if (others > 1) {
-        rest.in = ni_arena_alloc(p->arena, others * sizeof *rest.in);
-        if (!rest.in) return NAS_E_MEMORY;
-        rest.n_in = 0;
-        for (uint32_t k = 0; k < sum->n_in; k++)
-            if (!can_accumulate(r, sum->in[k])) rest.in[rest.n_in++] = sum->in[k];
-        rest.key = ++key;
-        base = sorted[n - 1].step;
-    }
+    if (!grows) base = sorted[first++].step;
+    uint64_t key = p->steps[base].key;
     for (uint32_t k = first; k < n; k++) {
         ni_step *conv = &p->steps[sorted[k].step];
         NI_TRY(grow(p, conv, base));
@@ -121,10 +109,16 @@ static nas_status accumulate(const ni_readers *r, uint32_t number, ni_position *
         key = conv->key;
         base = sorted[k].step;
     }
+    if (others > 0 && !grows) {
+        in[kept++] = base;
+        sum->in = in;
+        sum->n_in = kept;
+        if (sum->key <= key) sum->key = key + 1;
+        return NAS_OK;
+    }
     ni_node node = sum->node;
-    *sum = *last;
+    *sum = p->steps[base];
     sum->node = node;
-    if (others > 1) *last = rest;
     return NAS_OK;
 }
 

@@ -51,6 +51,7 @@ static uint32_t level_of(const ni_program *p, const ni_step *s, const uint32_t *
         uint32_t at = level[s->in[i]] + (!near && (from == MAPS || from == JOINS));
         if (at > most) most = at;
     }
+    if (s->late != NI_NONE && level[s->late] > most) most = level[s->late];
     return most;
 }
 

@@ -43,7 +43,7 @@ static nas_status copy_steps(ni_program *p, const ni_output *outputs, uint32_t n
         s->n_in = from->n_in;
         s->in = in;
         s->key = (uint64_t)p->n_steps << 20;
-        s->accumulates = NI_NONE;
+        s->accumulates = s->late = NI_NONE;
         for (uint32_t i = 0; i < from->n_in; i++) {
             ni_node read = ni_in(g, (ni_node)node, i);
             *in++ = read == NI_NONE ? NI_NONE : step_of[read];
