@@ -3,7 +3,56 @@
 #include "support.h"
 #include "libnas/io.h"
 
-enum { BATCH = 9, SIZE = 44, CLASSES = 7 };
+enum { BATCH = 19, SIZE = 44, CLASSES = 7 };
+
+static nas_status separable(nas_graph *g, const char *name, ni_node x, int32_t kernel,
+                            int32_t dilation, ni_node *out) {
+    char text[64];
+    nas_conv_options conv = NAS_CONV_OPTIONS_INIT;
+    nas_shape shape;
+    NI_TRY(nas_graph_shape(g, x, &shape));
+    conv.filters = shape.c;
+    conv.kernel_h = conv.kernel_w = kernel;
+    conv.dilation_h = conv.dilation_w = dilation;
+    conv.groups = 0;
+    snprintf(text, sizeof text, "%s.depthwise", name);
+    NI_TRY(nas_graph_relu(g, x, &x));
+    NI_TRY(nas_graph_conv(g, text, x, &conv, &x));
+    conv = (nas_conv_options)NAS_CONV_OPTIONS_INIT;
+    conv.filters = shape.c;
+    conv.kernel_h = conv.kernel_w = 1;
+    snprintf(text, sizeof text, "%s.pointwise", name);
+    NI_TRY(nas_graph_conv(g, text, x, &conv, &x));
+    snprintf(text, sizeof text, "%s.norm", name);
+    return nas_graph_batch_norm(g, text, x, 0, 1, 1e-5, 0.1, out);
+}
+
+/* As an edge of a DARTS cell: several operations, each times its weight. */
+static nas_status mixed(nas_graph *g, const char *name, ni_var_kind kind, ni_node x, ni_node *out) {
+    ni_node weights, weight, terms[5] = {x, x, x, x, x};
+    char text[3][64];
+    for (int i = 0; i < 3; i++)
+        snprintf(text[i], sizeof text[i], "%s.%d", name, i);
+    ni_var alpha = {.name = name,
+                    .shape = ni_shape4(1, 1, 1, 5),
+                    .kind = kind,
+                    .init = NI_INIT_NORMAL,
+                    .init_a = 1};
+    NI_TRY(ni_variable(g, &alpha, &weights));
+    NI_TRY(ni_softmax(g, weights, &weights));
+    NI_TRY(separable(g, text[0], x, 3, 1, &terms[0]));
+    NI_TRY(separable(g, text[1], terms[0], 5, 1, &terms[0]));
+    NI_TRY(separable(g, text[2], x, 3, 2, &terms[1]));
+    NI_TRY(nas_graph_max_pool(g, x, 3, 1, -1, &terms[2]));
+    snprintf(text[0], sizeof text[0], "%s.pool", name);
+    NI_TRY(nas_graph_batch_norm(g, text[0], terms[2], 1, 1, 1e-5, 0.1, &terms[2]));
+    NI_TRY(nas_graph_zero(g, x, 1, &terms[3]));
+    for (int i = 0; i < 5; i++) {
+        NI_TRY(ni_slice(g, weights, 3, i, i + 1, 1, &weight));
+        NI_TRY(ni_mul_scalar(g, terms[i], weight, &terms[i]));
+    }
+    return ni_add(g, terms, 5, out);
+}
 
 /* A small network with what networks have: shared relus, branches, strides, depthwise, pools,
  * `none`, dropout, concat. */
@@ -25,6 +74,8 @@ static nas_status network(nas_graph *g, ni_node x, ni_node *logits) {
     NI_TRY(nas_graph_zero(g, a, 1, &zero));
     parts[4] = zero;
     NI_TRY(nas_graph_add(g, parts, 5, &a));
+    NI_TRY(mixed(g, "mixed", NI_PARAMETER, a, &b)); /* with the gradient of the weights */
+    NI_TRY(mixed(g, "frozen", NI_STATE, b, &a));   /* without */
     /* conv-bn-relu, conv-bn-relu6 depthwise with stride, 1x1 */
     conv.filters = 12;
     NI_TRY(nas_graph_conv(g, "expand", a, &conv, &b));
@@ -77,8 +128,8 @@ static void fill(void *to, uint32_t dtype, size_t n, uint64_t stream) {
 
 static void trainer_start(trainer *t, uint32_t threads, uint32_t dtype, ni_mode mode,
                           const ni_plan_options *options) {
-    ni_node x, labels, logits, loss, right, variables[64], gradients[64];
-    ni_output outputs[64];
+    ni_node x, labels, logits, loss, right, variables[128], gradients[128];
+    ni_output outputs[128];
     uint32_t n = 0;
     memset(t, 0, sizeof *t);
     t->dtype = dtype;
@@ -117,7 +168,7 @@ static void trainer_start(trainer *t, uint32_t threads, uint32_t dtype, ni_mode 
 static nas_status trainer_run(trainer *t, uint64_t step) {
     const void *inputs[] = {t->images, t->labels};
     void *outputs[] = {t->loss, t->right, t->logits};
-    ni_run run = {inputs, t->values, t->gradients, outputs, {3, step}, true};
+    ni_run run = {inputs, t->values, t->gradients, outputs, {3, step}, true, NULL};
     return ni_program_run(t->program, &run);
 }
 
@@ -207,7 +258,8 @@ static nas_status collect(void *user, const void *bytes, size_t n) {
 
 static void test_describe(void **state) {
     static const char *const wanted[] = {"of relu",  "masked",  "with relu",           "added",
-                                         "in place", "stem_bn", "conv_weight_gradient"};
+                                         "in place", "stem_bn", "conv_weight_gradient",
+                                         "norm_sum", "bn_vectors", "lane"};
     trainer t;
     ni_text text;
     nas_sink *sink;
@@ -264,7 +316,7 @@ static void test_running_statistics(void **state) {
     double *m = values + ni_vars_get(vars, mean)->offset,
            *v = values + ni_vars_get(vars, var)->offset;
     fill(in, NI_F64, N * C, 9);
-    ni_run run = {inputs, values, NULL, outputs, {0, 0}, false};
+    ni_run run = {inputs, values, NULL, outputs, {0, 0}, false, NULL};
     OK(ni_program_run(program, &run));
     assert_true(m[0] == 0 && v[0] == 1);
     run.update_state = true;
@@ -359,7 +411,7 @@ static void test_dropout(void **state) {
           *again = calloc(N, sizeof *again);
     const void *inputs[] = {in};
     void *outputs[] = {out, again};
-    ni_run run = {inputs, NULL, NULL, outputs, {1, 2}, false};
+    ni_run run = {inputs, NULL, NULL, outputs, {1, 2}, false, NULL};
     (void)state;
     OK(ni_vars_create(&vars, context));
     OK(ni_graph_create(&g, context, vars, NI_F32, NI_TRAIN));

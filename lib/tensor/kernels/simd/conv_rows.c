@@ -19,28 +19,29 @@ static void copy(const float *x, float *to, int64_t n, bool relu) {
     }
 }
 
-/* Each channel its own scale: columns of a vector's width, down the pixels. */
+/* Each channel its own scale: one vector of channels, down the pixels. */
+V_INLINE void scaled_column(const ni_row_source *s, const float *x, const float *other, float *to,
+                            int64_t pixels, int64_t k, const bool relu, int64_t n) {
+    const int64_t c = s->c, end = pixels * c;
+    const vector scale = v_load_part(s->scale + k, n), shift = v_load_part(s->shift + k, n);
+    const vector by = other ? v_load_part(s->other_scale + k, n) : v_zero();
+    for (int64_t i = k; i < end; i += c) {
+        vector v = other ? v_fma(v_load_part(other + i, n), by, shift) : shift;
+        v = v_fma(v_load_part(x + i, n), scale, v);
+        v_store_part(to + i, relu ? v_relu(v) : v, n);
+    }
+}
+
 static void scaled(const ni_row_source *s, const float *x, const float *other, float *to,
                    int64_t pixels) {
-    const int64_t c = s->c;
-    for (int64_t k = 0; k < c; k += V_WIDTH) {
-        const int64_t n = least(c - k, V_WIDTH);
-        const vector scale = v_load_part(s->scale + k, n), shift = v_load_part(s->shift + k, n);
-        if (other) {
-            const vector by = v_load_part(s->other_scale + k, n);
-            for (int64_t i = k; i < pixels * c; i += c) {
-                vector v = v_fma(v_load_part(other + i, n), by, shift);
-                v = v_fma(v_load_part(x + i, n), scale, v);
-                v_store_part(to + i, s->relu ? v_relu(v) : v, n);
-            }
-        } else if (s->relu) {
-            for (int64_t i = k; i < pixels * c; i += c)
-                v_store_part(to + i, v_relu(v_fma(v_load_part(x + i, n), scale, shift)), n);
-        } else {
-            for (int64_t i = k; i < pixels * c; i += c)
-                v_store_part(to + i, v_fma(v_load_part(x + i, n), scale, shift), n);
-        }
-    }
+    if (other && s->relu)
+        COLUMNS(s->c, scaled_column(s, x, other, to, pixels, k, true, n));
+    else if (other)
+        COLUMNS(s->c, scaled_column(s, x, other, to, pixels, k, false, n));
+    else if (s->relu)
+        COLUMNS(s->c, scaled_column(s, x, NULL, to, pixels, k, true, n));
+    else
+        COLUMNS(s->c, scaled_column(s, x, NULL, to, pixels, k, false, n));
 }
 
 void NI_SIMD(read_row)(const ni_row_source *s, int64_t row, int64_t left, int64_t pixels,
