@@ -28,9 +28,11 @@ void ni_prepare_conv(ni_program *p, const ni_step *s) {
                          ni_shared(p, s));
 }
 
-/* scale and shift of bn_vectors, of so many channels */
-static ni_conv_fused through(const ni_lane *l, const void *vectors, int64_t channels) {
-    ni_conv_fused fused = {.scale = vectors, .shift = ni_element(l->p, vectors, channels)};
+/* Its input, read through bn_vectors. */
+static ni_conv_fused through(const ni_lane *l, const ni_step *s, const void *vectors) {
+    ni_conv_fused fused = {.scale = vectors,
+                           .shift = ni_element(l->p, vectors, conv_of(s)->ci),
+                           .clamp = s->clamp};
     return fused;
 }
 
@@ -38,7 +40,7 @@ void ni_range_conv(const ni_lane *l, const ni_step *s, int64_t u0, int64_t u1, u
     const void *vectors = ni_arg(l, s, 2);
     (void)part;
     if (vectors) {
-        ni_conv_fused fused = through(l, vectors, conv_of(s)->ci);
+        ni_conv_fused fused = through(l, s, vectors);
         l->p->kernels.conv_forward_fused(conv_of(s), s->flags, &fused, ni_arg(l, s, 0),
                                          ni_shared(l->p, s), ni_out(l, s), u0, u1, l->scratch);
         return;
@@ -52,7 +54,9 @@ void ni_range_conv_dx(const ni_lane *l, const ni_step *s, int64_t u0, int64_t u1
     (void)part;
     if (vectors) {
         ni_conv_fused fused = {
-            .mask_scale = vectors, .mask_shift = ni_element(l->p, vectors, conv_of(s)->ci)};
+            .mask_scale = vectors,
+            .mask_shift = ni_element(l->p, vectors, conv_of(s)->ci),
+            .mask_clamp = s->clamp};
         l->p->kernels.conv_input_gradient_fused(conv_of(s), s->flags, &fused, ni_arg(l, s, 0),
                                                 ni_shared(l->p, s), ni_out(l, s), ni_arg(l, s, 2),
                                                 u0, u1, l->scratch);
@@ -82,7 +86,7 @@ void ni_range_conv_dw(const ni_lane *l, const ni_step *s, int64_t u0, int64_t u1
     char *scratch = l->scratch + ni_aligned(s->bytes);
     const void *x = ni_arg(l, s, 0), *dy = ni_arg(l, s, 1), *vectors = ni_arg(l, s, 2);
     if (vectors) {
-        ni_conv_fused fused = through(l, vectors, conv_of(s)->ci);
+        ni_conv_fused fused = through(l, s, vectors);
         l->p->kernels.conv_weight_gradient_fused(conv_of(s), s->flags, &fused, x, dy, now, u0, u1,
                                                  scratch);
     } else {

@@ -55,17 +55,41 @@ static bool reads_as_mask(const ni_step *reader, uint32_t norm) {
            reader->in[0] != norm && reader->in[1] != norm && reader->in[3] != norm;
 }
 
+/* The gradient of a ReLU that is bounded above too, of an input gradient that can take a mask. */
+static bool reads_as_bounds(const ni_readers *r, const ni_step *reader, uint32_t norm) {
+    const ni_program *p = r->p;
+    const ni_step *s = &p->steps[norm];
+    if (reader->op != NI_OP_RELU_DX || reader->in[0] != norm || reader->in[1] == norm) return false;
+    const ni_step *from = &p->steps[reader->in[1]];
+    return ni_lone(r, reader->in[1]) && from->op == NI_OP_CONV_DX && from->n_in == 2 &&
+           s->flags & NI_STEP_RELU && reader->attr.clamp.low == 0 &&
+           reader->attr.clamp.high == s->attr.bn.high;
+}
+
 static nas_status read_through(ni_program *p, ni_step *reader, uint32_t x, uint32_t vectors,
-                               bool relu) {
-    uint32_t n = reader->op == NI_OP_CONV_DX ? 5 : 3;
-    uint32_t *in = ni_arena_alloc(p->arena, n * sizeof *in);
+                               bool relu, double clamp) {
+    const ni_step *from = reader->op == NI_OP_RELU_DX ? &p->steps[reader->in[1]] : reader;
+    bool gradient = from->op == NI_OP_CONV_DX;
+    uint32_t n = gradient ? 5 : 3, *in = ni_arena_alloc(p->arena, n * sizeof *in);
     if (!in) return NAS_E_MEMORY;
-    memcpy(in, reader->in, (n - 1) * sizeof *in);
+    in[0] = from->in[0];
+    in[1] = from->in[1];
+    if (gradient) {
+        in[2] = x;
+        in[3] = from->n_in > 3 ? from->in[3] : NI_NONE;
+    } else {
+        in[0] = x;
+    }
     in[n - 1] = vectors;
-    in[reader->op == NI_OP_CONV_DX ? 2 : 0] = x;
+    if (from != reader) { /* the gradient takes its place */
+        reader->op = from->op;
+        reader->attr = from->attr;
+        reader->flags = from->flags | NI_CONV_MASK_OUT;
+    }
     reader->in = in;
     reader->n_in = n;
-    if (relu && reader->op != NI_OP_CONV_DX) reader->flags |= NI_CONV_RELU_IN;
+    reader->clamp = clamp;
+    if (relu && !gradient) reader->flags |= NI_CONV_RELU_IN;
     return NAS_OK;
 }
 
@@ -75,20 +99,21 @@ nas_status ni_pass_norm_conv(ni_readers *r) {
     for (uint32_t i = 0; i < n; i++) {
         const ni_step *norm = &p->steps[i];
         bool relu = (norm->flags & NI_STEP_RELU) != 0;
-        if (!is_norm(norm) || r->pinned[i] || (relu && norm->attr.bn.high < INFINITY)) continue;
+        double clamp = relu && norm->attr.bn.high < INFINITY ? norm->attr.bn.high : 0;
+        if (!is_norm(norm) || r->pinned[i]) continue;
         bool fits = ni_reading(r, i) > 0;
         for (uint32_t k = r->start[i]; k < r->start[i + 1] && fits; k++) {
             const ni_step *reader = &p->steps[r->list[k]];
             fits = (reads_as_input(reader, i) &&
                     !(relu && reader->flags & NI_CONV_RELU_IN)) ||
-                   reads_as_mask(reader, i);
+                   (!clamp && reads_as_mask(reader, i)) || reads_as_bounds(r, reader, i);
         }
         if (!fits) continue;
         uint32_t vectors, x = norm->in[0];
         NI_TRY(add_vectors(p, norm, NI_NONE, norm->shape.d[3], norm->key, &vectors));
         if (vectors == NI_NONE) return NAS_OK;
         for (uint32_t k = r->start[i]; k < r->start[i + 1]; k++)
-            NI_TRY(read_through(p, &p->steps[r->list[k]], x, vectors, relu));
+            NI_TRY(read_through(p, &p->steps[r->list[k]], x, vectors, relu, clamp));
     }
     return NAS_OK;
 }

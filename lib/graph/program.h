@@ -25,6 +25,7 @@ typedef struct ni_step {
     uint32_t *in;  /* NI_NONE: absent */
     uint64_t key;  /* steps run in order of their keys */
     uint32_t dead; /* nobody reads it */
+    double clamp;  /* of convolutions that read a norm: what is read is no more than that; 0 */
     uint32_t late; /* it waits for that step, though it does not read it; NI_NONE */
     uint32_t
         accumulates; /* index of the input that the result is added to, in its memory; NI_NONE */

@@ -65,6 +65,9 @@ typedef struct {
     /* The mask of NI_CONV_MASK_OUT is read as mask * mask_scale[ci] + mask_shift[ci]: it is then the
      * input of the batch norm whose output was rectified. Input gradient. */
     const void *mask_scale, *mask_shift;
+    /* Beside those: what was read is at most clamp (after the ReLU); only where the mask is below
+     * mask_clamp does it let through. 0: no such bound. */
+    double clamp, mask_clamp;
     /* mean[co] and m2[co] (as bn_moments) of the rows of y that the call makes. Forward. */
     void *mean, *m2;
 } ni_conv_fused;

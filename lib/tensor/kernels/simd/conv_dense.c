@@ -131,10 +131,7 @@ void NI_SIMD(dense_columns)(const ni_conv_job *j, int64_t phase, int64_t columns
             const int64_t width = vectors * V_WIDTH, channel = g * group_c + first * V_WIDTH;
             tile.n_segments = make_segments(j, phase, n, weights, width, g * p->depth);
             tile.lanes = least(group_c - (first + vectors - 1) * V_WIDTH, V_WIDTH);
-            if (j->fused && j->fused->mask_scale) {
-                tile.mask_scale = (const float *)j->fused->mask_scale + channel;
-                tile.mask_shift = (const float *)j->fused->mask_shift + channel;
-            }
+            ni_tile_mask(&tile, j->fused, channel);
             make_block(j, &tile, vectors, columns, pixel, channel);
             weights += depth * width;
         }

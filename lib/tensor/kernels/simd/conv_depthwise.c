@@ -38,10 +38,14 @@ V_INLINE void store_pixels(const int pixels, const ni_tile_job *job, const vecto
         const bool scaled = job->mask_scale != NULL;
         const vector scale = scaled ? v_load(job->mask_scale) : v_zero();
         const vector shift = scaled ? v_load(job->mask_shift) : v_zero();
+        const vector high = v_set(scaled ? job->mask_high : INFINITY);
         V_EACH (p, pixels) {
-            vector m = v_load(mask + p * job->y_stride);
-            if (scaled) m = v_fma(m, scale, shift);
-            const vector v = v_positive(m, sum[p]);
+            const vector m = v_load(mask + p * job->y_stride);
+            vector v;
+            if (scaled)
+                v = v_inside(v_fma(m, scale, shift), high, sum[p]);
+            else
+                v = v_positive(m, sum[p]);
             float *to = y + p * job->y_stride;
             if (job->add)
                 v_store(to, v + v_load(to));
@@ -179,10 +183,7 @@ void NI_SIMD(depthwise_columns)(const ni_conv_job *j, int64_t phase, int64_t col
     const int64_t n_tiles = ceil_div(columns, PIXELS);
     for (int64_t k = 0; k < c; k += V_WIDTH) {
         job.tile.lanes = least(c - k, V_WIDTH);
-        if (j->fused && j->fused->mask_scale) {
-            job.tile.mask_scale = (const float *)j->fused->mask_scale + k;
-            job.tile.mask_shift = (const float *)j->fused->mask_shift + k;
-        }
+        ni_tile_mask(&job.tile, j->fused, k);
         for (int64_t t = 0; t < n_tiles; t++) {
             const int64_t at = part_start(columns, n_tiles, t);
             const int64_t size = part_start(columns, n_tiles, t + 1) - at;

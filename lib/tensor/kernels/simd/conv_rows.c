@@ -24,11 +24,11 @@ V_INLINE void scaled_column(const ni_row_source *s, const float *x, const float 
                             int64_t pixels, int64_t k, const bool relu, int64_t n) {
     const int64_t c = s->c, end = pixels * c;
     const vector scale = v_load_part(s->scale + k, n), shift = v_load_part(s->shift + k, n);
-    const vector by = other ? v_load_part(s->other_scale + k, n) : v_zero();
+    const vector by = other ? v_load_part(s->other_scale + k, n) : v_zero(), high = v_set(s->high);
     for (int64_t i = k; i < end; i += c) {
         vector v = other ? v_fma(v_load_part(other + i, n), by, shift) : shift;
         v = v_fma(v_load_part(x + i, n), scale, v);
-        v_store_part(to + i, relu ? v_relu(v) : v, n);
+        v_store_part(to + i, relu ? v_min(high, v_relu(v)) : v, n);
     }
 }
 
@@ -64,7 +64,7 @@ void NI_SIMD(read_row)(const ni_row_source *s, int64_t row, int64_t left, int64_
 typedef enum { PLAIN, RECTIFIED, SCALED } change;
 typedef struct {
     const float *x, *other;
-    vector scale, shift, by;
+    vector scale, shift, by, high;
     bool relu;
 } column;
 
@@ -75,7 +75,7 @@ V_INLINE vector read_pixel(const column *from, int64_t at, const change how, int
                                  ? v_fma(v_load_part(from->other + at, n), from->by, from->shift)
                                  : from->shift;
         v = v_fma(v, from->scale, shift);
-        return from->relu ? v_relu(v) : v;
+        return from->relu ? v_min(from->high, v_relu(v)) : v;
     }
     return how == RECTIFIED ? v_relu(v) : v;
 }
@@ -99,7 +99,7 @@ V_INLINE void winograd_column(const column *from, int64_t w, int64_t c, int64_t 
 
 V_INLINE void winograd_columns(const ni_row_source *s, int64_t row, int64_t left, int64_t pairs,
                                int64_t plane, float *to, int64_t k, int64_t n) {
-    column from = {.x = s->x + row * s->w * s->c + k, .relu = s->relu};
+    column from = {.x = s->x + row * s->w * s->c + k, .high = v_set(s->high), .relu = s->relu};
     if (s->scale) {
         from.scale = v_load_part(s->scale + k, n);
         from.shift = v_load_part(s->shift + k, n);

@@ -23,10 +23,13 @@ V_INLINE void finish_part(const ni_tile_job *job, vector v, int64_t channel, flo
                           const float *mask, const bool scaled, const bool add, int64_t n) {
     if (mask) {
         vector m = v_load_part(mask, n);
-        if (scaled)
+        if (scaled) {
             m = v_fma(m, v_load_part(job->mask_scale + channel, n),
                       v_load_part(job->mask_shift + channel, n));
-        v = v_positive(m, v);
+            v = v_inside(m, v_set(job->mask_high), v);
+        } else {
+            v = v_positive(m, v);
+        }
     }
     if (add) v = v + v_load_part(y, n);
     v_store_part(y, v, n);

@@ -2,6 +2,7 @@
  * its own flags and name NI_SIMD_SET, so that all names here differ between sets. */
 #ifndef NI_SIMD_H
 #define NI_SIMD_H
+#include <math.h>
 #include "tensor/tensor.h"
 #include "vector.h"
 
@@ -68,7 +69,9 @@ typedef struct {
     int64_t y_stride; /* elements between output pixels */
     int64_t lanes;    /* elements of the last vector that are there */
     bool add;
-    const float *mask_scale, *mask_shift; /* mask is read as mask * scale + shift; or NULL */
+    /* The mask is read as mask * scale + shift, and lets through below high; or NULL. */
+    const float *mask_scale, *mask_shift;
+    float mask_high;
 } ni_tile_job;
 
 /* outputs: pixels that are there (Winograd: of the pairs' 2). mask: as y, or NULL. */
@@ -110,6 +113,17 @@ extern const int8_t NI_SIMD(direct_pixels)[TILE_VECTORS];
 extern const int8_t NI_SIMD(winograd_pairs)[TILE_VECTORS];
 extern const ni_tile NI_SIMD(direct_tiles)[TILE_VECTORS][TILE_PIXELS];
 extern const ni_tile NI_SIMD(winograd_tiles)[TILE_VECTORS][TILE_PIXELS];
+/* The mask of a fused convolution, from channel k on. */
+static inline void ni_tile_mask(ni_tile_job *job, const ni_conv_fused *fused, int64_t k) {
+    if (!fused || !fused->mask_scale) return;
+    job->mask_scale = (const float *)fused->mask_scale + k;
+    job->mask_shift = (const float *)fused->mask_shift + k;
+    job->mask_high = fused->mask_clamp > 0 ? (float)fused->mask_clamp : INFINITY;
+}
+/* v where 0 < m < high, else 0 (and where m is NaN) */
+V_INLINE vector v_inside(vector m, vector high, vector v) {
+    return v_keep(v_both(v_less(v_zero(), m), v_less(m, high)), v);
+}
 /* Whether sums are stored as they are; else they go to a buffer [pixels][vectors * V_WIDTH], and
  * from there by finish_tile. */
 static inline bool ni_tile_is_plain(const ni_tile_job *job, const float *mask) {
@@ -139,17 +153,20 @@ typedef struct {
         *other_scale;   /* NULL, or [c]: x * scale + other * other_scale + shift */
     const float *other; /* as x, or NULL */
     bool relu;
+    float high; /* with scale and relu: no more than that */
 } ni_row_source;
 
 static inline ni_row_source ni_row_source_x(const ni_conv *c, uint32_t flags, const void *x,
                                             const ni_conv_fused *fused) {
-    ni_row_source s = {x, c->h, c->w, c->ci, NULL, NULL, NULL, NULL, flags & NI_CONV_RELU_IN};
+    ni_row_source s = {.x = x, .h = c->h, .w = c->w, .c = c->ci, .high = INFINITY};
+    s.relu = (flags & NI_CONV_RELU_IN) != 0;
     if (fused) s.scale = fused->scale, s.shift = fused->shift;
+    if (fused && fused->clamp > 0) s.high = (float)fused->clamp;
     return s;
 }
 static inline ni_row_source ni_row_source_dy(const ni_conv *c, const void *dy,
                                              const ni_conv_fused *fused) {
-    ni_row_source s = {dy, c->oh, c->ow, c->co, NULL, NULL, NULL, NULL, false};
+    ni_row_source s = {.x = dy, .h = c->oh, .w = c->ow, .c = c->co, .high = INFINITY};
     if (fused && fused->a)
         s.scale = fused->a, s.other_scale = fused->b, s.shift = fused->k, s.other = fused->y;
     return s;
