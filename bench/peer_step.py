@@ -1,10 +1,14 @@
-"""The peer of bench-step: the same training step in PyTorch, in one of its modes.
+"""The peers of bench-step, bench-darts and bench-mobile: the same training steps in PyTorch, in one of
+its modes.
 
-Reads "run N" lines and answers with the seconds of each step, as bench-step does.
+Reads "run N" lines and answers with the seconds of each step, as those do; "memory" with the process's
+peak in bytes.
 
-    python3 bench/peer_step.py THREADS MODE BATCH OP0 .. OP5
+    python3 bench/peer_step.py THREADS MODE BATCH WORK [OP0 .. OP5]
     MODE: default, channels_last, compile, compile_channels_last
+    WORK: nas-bench-201 (with the operations of a cell's six edges), darts, mobile
 """
+import resource
 import sys
 import time
 
@@ -83,12 +87,130 @@ class Network(nn.Module):
         return self.classifier(self.body(x).mean((2, 3)))
 
 
+# ---- DARTS's supernet (Liu et al. 2019): C = 16, 8 layers ----
+
+def norm(c):
+    return nn.BatchNorm2d(c, affine=False)
+
+
+def separable(c, kernel, stride, dilation=1):
+    return nn.Sequential(
+        nn.ReLU(),
+        nn.Conv2d(c, c, kernel, stride, dilation * (kernel // 2), dilation, groups=c, bias=False),
+        nn.Conv2d(c, c, 1, bias=False), norm(c))
+
+
+class Halve(nn.Module):
+    def __init__(self, ci, co):
+        super().__init__()
+        self.conv_1 = nn.Conv2d(ci, co // 2, 1, 2, bias=False)
+        self.conv_2 = nn.Conv2d(ci, co // 2, 1, 2, bias=False)
+        self.bn = norm(co)
+
+    def forward(self, x):
+        x = F.relu(x)
+        return self.bn(torch.cat([self.conv_1(x), self.conv_2(x[:, :, 1:, 1:])], 1))
+
+
+class Nothing(nn.Module):
+    def __init__(self, stride):
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x):
+        return x[:, :, ::self.stride, ::self.stride].mul(0.)
+
+
+class Mixed(nn.Module):
+    def __init__(self, c, stride):
+        super().__init__()
+        self.ops = nn.ModuleList([
+            Nothing(stride),
+            nn.Sequential(nn.MaxPool2d(3, stride, 1), norm(c)),
+            nn.Sequential(nn.AvgPool2d(3, stride, 1, count_include_pad=False), norm(c)),
+            nn.Identity() if stride == 1 else Halve(c, c),
+            nn.Sequential(separable(c, 3, stride), separable(c, 3, 1)),
+            nn.Sequential(separable(c, 5, stride), separable(c, 5, 1)),
+            separable(c, 3, stride, 2), separable(c, 5, stride, 2)])
+
+    def forward(self, x, weights):
+        return sum(w * op(x) for w, op in zip(weights, self.ops))
+
+
+class SuperCell(nn.Module):
+    def __init__(self, before, last, c, reduction, after_reduction):
+        super().__init__()
+        self.first = Halve(before, c) if after_reduction else nn.Sequential(
+            nn.ReLU(), nn.Conv2d(before, c, 1, bias=False), norm(c))
+        self.second = nn.Sequential(nn.ReLU(), nn.Conv2d(last, c, 1, bias=False), norm(c))
+        self.edges = nn.ModuleList(
+            Mixed(c, 2 if reduction and j < 2 else 1) for i in range(4) for j in range(i + 2))
+
+    def forward(self, before, last, weights):
+        states, at = [self.first(before), self.second(last)], 0
+        for i in range(4):
+            states.append(sum(self.edges[at + j](x, weights[at + j]) for j, x in enumerate(states)))
+            at += i + 2
+        return torch.cat(states[2:], 1)
+
+
+class Supernet(nn.Module):
+    def __init__(self, c=16, layers=8):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 3 * c, 3, padding=1, bias=False), nn.BatchNorm2d(3 * c))
+        before = last = 3 * c
+        self.cells, self.reductions, was = nn.ModuleList(), [], False
+        for i in range(layers):
+            reduction = i in (layers // 3, 2 * layers // 3)
+            c *= 2 if reduction else 1
+            self.cells.append(SuperCell(before, last, c, reduction, was))
+            self.reductions.append(int(reduction))
+            before, last, was = last, 4 * c, reduction
+        self.classifier = nn.Linear(last, 10)
+        self.register_buffer("alphas", 1e-3 * torch.randn(2, 14, 8))
+
+    def forward(self, x):
+        weights = self.alphas.softmax(-1)
+        before = last = self.stem(x)
+        for cell, kind in zip(self.cells, self.reductions):
+            before, last = last, cell(before, last, weights[kind])
+        return self.classifier(last.mean((2, 3)))
+
+
+# ---- a small network of inverted residuals ----
+
+def conv_norm(ci, co, kernel, stride=1, groups=1, act=True):
+    layers = [nn.Conv2d(ci, co, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(co)]
+    return nn.Sequential(*layers, *([nn.ReLU6()] if act else []))
+
+
+class Inverted(nn.Module):
+    def __init__(self, ci, co, kernel, stride):
+        super().__init__()
+        self.residual = stride == 1 and ci == co
+        self.body = nn.Sequential(conv_norm(ci, 3 * ci, 1), conv_norm(3 * ci, 3 * ci, kernel, stride, 3 * ci),
+                                  conv_norm(3 * ci, co, 1, act=False))
+
+    def forward(self, x):
+        return x + self.body(x) if self.residual else self.body(x)
+
+
+def mobile():
+    layers, c = [conv_norm(3, 16, 3)], 16
+    for blocks, co, kernel, stride in ((2, 24, 3, 1), (3, 32, 5, 2), (3, 64, 3, 2), (2, 96, 5, 1)):
+        for i in range(blocks):
+            layers.append(Inverted(c, co, kernel, stride if i == 0 else 1))
+            c = co
+    return nn.Sequential(*layers, conv_norm(c, 256, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 10))
+
+
 def main():
     threads, mode, batch = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    names = sys.argv[4:10]
+    work = sys.argv[4]
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    model = Network(names).train()
+    makers = {"nas-bench-201": lambda: Network(sys.argv[5:11]), "darts": Supernet, "mobile": mobile}
+    model = makers[work]().train()
     x = torch.randn(batch, 3, 32, 32)
     y = torch.arange(batch) % 10
     if "channels_last" in mode:
@@ -109,6 +231,9 @@ def main():
     print(f"ready torch={torch.__version__} mode={mode} threads={threads} "
           f"params={sum(p.numel() for p in model.parameters())}", flush=True)
     for line in sys.stdin:
+        if line.startswith("memory"):
+            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, flush=True)
+            continue
         times = []
         for _ in range(int(line.split()[1])):
             start = time.perf_counter()

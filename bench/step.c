@@ -1,4 +1,5 @@
 /* Training steps, timed: see step.h. */
+#include <sys/resource.h>
 #include "step.h"
 
 typedef struct {
@@ -136,6 +137,10 @@ void bench_steps(nas_context *context, const ni_net *net, int64_t batch) {
         bool profile = sscanf(line, "profile %d", &count) == 1;
         if (strncmp(line, "plan", 4) == 0) {
             fputs(text, stdout);
+        } else if (strncmp(line, "memory", 6) == 0) {
+            struct rusage use;
+            getrusage(RUSAGE_SELF, &use);
+            printf("%lld\n", (long long)use.ru_maxrss * 1024);
         } else if (!profile && sscanf(line, "run %d", &count) != 1) {
             break;
         }

@@ -16,7 +16,8 @@ nas_context *bench_context(const char *threads, const char *isa);
  * momentum), says "ready ..." and then obeys lines from standard input:
  *     run N       trains N steps and answers with the seconds of each
  *     profile N   the same, and says what each step of the plan took, and each kind of step
- *     plan        says the plan */
+ *     plan        says the plan
+ *     memory      says the peak of the process, in bytes */
 void bench_steps(nas_context *context, const ni_net *net, int64_t batch);
 
 #endif

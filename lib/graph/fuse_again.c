@@ -10,9 +10,21 @@ static bool is_cheap(const ni_step *s) {
            c->groups == c->co;
 }
 
+/* Where all that convolutions make stays in the last cache anyway, keeping is cheaper. */
+enum { CACHED_BYTES = 128 << 20 };
+
+static bool is_large(const ni_program *p) {
+    double bytes = 0;
+    for (uint32_t i = 0; i < p->n_steps; i++)
+        if (!p->steps[i].dead && p->steps[i].op == NI_OP_CONV)
+            bytes += (double)ni_shape_count(p->steps[i].shape) * (double)p->element;
+    return bytes > CACHED_BYTES;
+}
+
 nas_status ni_pass_again(ni_readers *r) {
     ni_program *p = r->p;
     uint32_t n = p->n_steps;
+    if (!is_large(p)) return NAS_OK;
     for (uint32_t i = 0; i < n; i++) {
         if (!is_cheap(&p->steps[i]) || r->pinned[i] || p->n_steps == p->capacity) continue;
         uint32_t gradients = 0, others = 0;

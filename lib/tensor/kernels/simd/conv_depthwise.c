@@ -27,6 +27,7 @@ typedef struct {
     const ni_source_row *sources;
     const float *packed; /* of the vector of channels */
     int64_t n_sources;
+    int64_t column;                      /* elements from one input pixel to the next */
     int64_t row_weights, width;          /* between kernel rows, between taps */
     int64_t first, taps_x[ROW_TAPS];     /* elements to the first tap; kernel column of each tap */
 } row_job;
@@ -73,10 +74,10 @@ V_INLINE void finish_pixels(const int pixels, const ni_tile_job *job, const vect
     NI_SIMD(finish_tile)(job, sums, pixels, 1, y, mask);
 }
 
-/* ---- whole kernel rows, stride 1: each input is loaded once and meets all taps of its row ---- */
+/* ---- whole kernel rows: each input is loaded once and meets all taps of its row. ---- */
 
-V_INLINE void row_tile(const int pixels, const int taps, const int dilation, const row_job *j,
-                       int64_t offset, float *y, const float *mask) {
+V_INLINE void row_tile(const int pixels, const int taps, const int dilation, const int stride,
+                       const row_job *j, int64_t offset, float *y, const float *mask) {
     vector sum[PIXELS];
     V_EACH (p, pixels)
         sum[p] = v_zero();
@@ -86,12 +87,13 @@ V_INLINE void row_tile(const int pixels, const int taps, const int dilation, con
         vector w[ROW_TAPS];
         V_EACH (t, taps)
             w[t] = v_load(row + j->taps_x[t] * j->width);
-        V_EACH (q, pixels + (taps - 1) * dilation) {
+        V_EACH (q, (pixels - 1) * stride + (taps - 1) * dilation + 1) {
             const vector v = v_load(x);
-            x += j->tile.x_stride;
+            x += j->column;
             V_EACH (t, taps) {
-                if (q - t * dilation >= 0 && q - t * dilation < pixels)
-                    sum[q - t * dilation] = v_fma(v, w[t], sum[q - t * dilation]);
+                const int p = (q - t * dilation) / stride;
+                if (q >= t * dilation && (q - t * dilation) % stride == 0 && p < pixels)
+                    sum[p] = v_fma(v, w[t], sum[p]);
             }
         }
     }
@@ -99,29 +101,38 @@ V_INLINE void row_tile(const int pixels, const int taps, const int dilation, con
 }
 
 typedef void (*row_tile_function)(const row_job *j, int64_t offset, float *y, const float *mask);
-#define ROW_TILE(pixels, taps, dilation)                                                           \
-    static void row_tile_##pixels##_##taps##_##dilation(const row_job *j, int64_t offset,          \
-                                                        float *y, const float *mask) {             \
-        row_tile(pixels, taps, dilation, j, offset, y, mask);                                      \
+#define ROW_TILE(pixels, taps, dilation, stride)                                                   \
+    static void row_tile_##pixels##_##taps##_##dilation##_##stride(                                \
+        const row_job *j, int64_t offset, float *y, const float *mask) {                           \
+        row_tile(pixels, taps, dilation, stride, j, offset, y, mask);                              \
     }
-#define ROW_NAME(pixels, taps, dilation) row_tile_##pixels##_##taps##_##dilation,
+#define ROW_NAME(pixels, taps, dilation, stride)                                                   \
+    row_tile_##pixels##_##taps##_##dilation##_##stride,
 /* clang-format off */
-#define ROW_TILES(X, taps, dilation)                                                               \
-    X(1, taps, dilation) X(2, taps, dilation) X(3, taps, dilation) X(4, taps, dilation)            \
-    X(5, taps, dilation) X(6, taps, dilation) X(7, taps, dilation) X(8, taps, dilation)
-ROW_TILES(ROW_TILE, 3, 1) ROW_TILES(ROW_TILE, 5, 1) ROW_TILES(ROW_TILE, 7, 1)
-ROW_TILES(ROW_TILE, 3, 2) ROW_TILES(ROW_TILE, 5, 2)
-static const row_tile_function row_tiles[2][3][PIXELS] = {
-    {{ROW_TILES(ROW_NAME, 3, 1)}, {ROW_TILES(ROW_NAME, 5, 1)}, {ROW_TILES(ROW_NAME, 7, 1)}},
-    {{ROW_TILES(ROW_NAME, 3, 2)}, {ROW_TILES(ROW_NAME, 5, 2)}, {NULL}},
+#define ROW_TILES(X, taps, dilation, stride)                                                       \
+    X(1, taps, dilation, stride) X(2, taps, dilation, stride) X(3, taps, dilation, stride)         \
+    X(4, taps, dilation, stride) X(5, taps, dilation, stride) X(6, taps, dilation, stride)         \
+    X(7, taps, dilation, stride) X(8, taps, dilation, stride)
+ROW_TILES(ROW_TILE, 3, 1, 1) ROW_TILES(ROW_TILE, 5, 1, 1) ROW_TILES(ROW_TILE, 7, 1, 1)
+ROW_TILES(ROW_TILE, 3, 2, 1) ROW_TILES(ROW_TILE, 5, 2, 1)
+ROW_TILES(ROW_TILE, 3, 1, 2) ROW_TILES(ROW_TILE, 5, 1, 2)
+/* plain, dilated by 2, stride 2; 3, 5 and 7 taps */
+static const row_tile_function row_tiles[3][3][PIXELS] = {
+    {{ROW_TILES(ROW_NAME, 3, 1, 1)}, {ROW_TILES(ROW_NAME, 5, 1, 1)}, {ROW_TILES(ROW_NAME, 7, 1, 1)}},
+    {{ROW_TILES(ROW_NAME, 3, 2, 1)}, {ROW_TILES(ROW_NAME, 5, 2, 1)}, {NULL}},
+    {{ROW_TILES(ROW_NAME, 3, 1, 2)}, {ROW_TILES(ROW_NAME, 5, 1, 2)}, {NULL}},
 };
 /* clang-format on */
 
 /* The tiles for the rows of this convolution; NULL: there are none. */
-static const row_tile_function *find_row_tiles(const ni_conv *c) {
-    if (c->sw != 1 || c->kw < 3 || c->kw > 7 || c->kw % 2 == 0 || c->dw < 1 || c->dw > 2)
-        return NULL;
-    const row_tile_function *tiles = row_tiles[c->dw - 1][(c->kw - 3) / 2];
+static const row_tile_function *find_row_tiles(const ni_conv_plan *p) {
+    const ni_conv *c = p->c;
+    if (c->kw < 3 || c->kw > 7 || c->kw % 2 == 0) return NULL;
+    int which = -1;
+    if (c->sw == 1 && (c->dw == 1 || c->dw == 2)) which = c->dw - 1;
+    if (c->sw == 2 && c->dw == 1 && !p->gradient) which = 2;
+    if (which < 0) return NULL;
+    const row_tile_function *tiles = row_tiles[which][(c->kw - 3) / 2];
     return tiles[0] ? tiles : NULL;
 }
 
@@ -161,11 +172,12 @@ void NI_SIMD(depthwise_columns)(const ni_conv_job *j, int64_t phase, int64_t col
     const int64_t shift = j->buffered ? p->left : 0, c = p->channels, width = padded(c);
     const ni_run *runs = j->w.runs + j->w.starts[phase];
     const int64_t n_runs = j->w.starts[phase + 1] - j->w.starts[phase];
-    const row_tile_function *rows = find_row_tiles(p->c);
+    const row_tile_function *rows = find_row_tiles(p);
     row_job job = {.tile = {.segments = j->w.segments, .n_segments = n * n_runs, .add = j->add},
                    .sources = j->w.sources,
                    .packed = j->packed,
                    .n_sources = n,
+                   .column = c,
                    .row_weights = p->c->kw * width,
                    .width = width};
     job.tile.x_stride = p->x_step * c, job.tile.y_stride = p->phases * c;

@@ -54,11 +54,12 @@ size_t NI_SIMD(depthwise_scratch_bytes)(const ni_conv *c) {
 typedef struct {
     const float *const *x_at, *const *dy_at; /* [rows][kernel rows], [rows] */
     int64_t rows, kh, columns, x_stride, dy_stride;
+    int64_t column;   /* elements from one input pixel to the next */
     int64_t dilation; /* elements between the taps of a row */
     int64_t channel;
 } taps_job;
 
-/* ---- whole kernel rows, stride 1: each input is loaded once and meets all taps of its row ---- */
+/* ---- whole kernel rows: each input is loaded once and meets all taps of its row ---- */
 
 /* Few registers: fewer kernel rows at once. */
 #if defined(__AVX2__) && !defined(__AVX512F__)
@@ -70,19 +71,20 @@ enum { ROWS_MOST = 3, TAPS_MOST = 7, BLOCK = 4 };
 
 /* sum[row][tap] += the products of `pixels` neighbouring gradients and the inputs around them */
 V_INLINE void add_block(const int pixels, const int rows, const int taps, const int dilation,
-                        const taps_job *j, const float *const *x, const float *dy,
+                        const int stride, const taps_job *j, const float *const *x, const float *dy,
                         vector sum[][TAPS_MOST]) {
     vector g[BLOCK];
     V_EACH (i, pixels)
         g[i] = v_load(dy + i * j->dy_stride);
     V_EACH (r, rows) {
         const float *from = x[r];
-        V_EACH (q, pixels + (taps - 1) * dilation) {
+        V_EACH (q, (pixels - 1) * stride + (taps - 1) * dilation + 1) {
             const vector v = v_load(from);
-            from += j->x_stride;
+            from += j->column;
             V_EACH (t, taps) {
-                if (q - t * dilation >= 0 && q - t * dilation < pixels)
-                    sum[r][t] = v_fma(v, g[q - t * dilation], sum[r][t]);
+                const int i = (q - t * dilation) / stride;
+                if (q >= t * dilation && (q - t * dilation) % stride == 0 && i < pixels)
+                    sum[r][t] = v_fma(v, g[i], sum[r][t]);
             }
         }
     }
@@ -90,8 +92,8 @@ V_INLINE void add_block(const int pixels, const int rows, const int taps, const 
 
 /* sums[row][tap] += all rows' products, for `rows` kernel rows from `first`, one vector of channels
  */
-V_INLINE void sum_rows(const int rows, const int taps, const int dilation, const taps_job *j,
-                       int64_t first, float *sums, int64_t width) {
+V_INLINE void sum_rows(const int rows, const int taps, const int dilation, const int stride,
+                       const taps_job *j, int64_t first, float *sums, int64_t width) {
     vector sum[ROWS_MOST][TAPS_MOST];
     V_EACH (r, rows) {
         V_EACH (t, taps)
@@ -103,14 +105,14 @@ V_INLINE void sum_rows(const int rows, const int taps, const int dilation, const
             x[r] = j->x_at[row * j->kh + first + r] + j->channel;
         int64_t left = j->columns;
         for (; left >= BLOCK; left -= BLOCK) {
-            add_block(BLOCK, rows, taps, dilation, j, x, dy, sum);
+            add_block(BLOCK, rows, taps, dilation, stride, j, x, dy, sum);
             dy += BLOCK * j->dy_stride;
             V_EACH (r, rows)
                 x[r] += BLOCK * j->x_stride;
         }
-        if (left == 3) add_block(3, rows, taps, dilation, j, x, dy, sum);
-        if (left == 2) add_block(2, rows, taps, dilation, j, x, dy, sum);
-        if (left == 1) add_block(1, rows, taps, dilation, j, x, dy, sum);
+        if (left == 3) add_block(3, rows, taps, dilation, stride, j, x, dy, sum);
+        if (left == 2) add_block(2, rows, taps, dilation, stride, j, x, dy, sum);
+        if (left == 1) add_block(1, rows, taps, dilation, stride, j, x, dy, sum);
     }
     V_EACH (r, rows) {
         V_EACH (t, taps) {
@@ -121,32 +123,30 @@ V_INLINE void sum_rows(const int rows, const int taps, const int dilation, const
 }
 
 typedef void (*rows_function)(const taps_job *j, int64_t first, float *sums, int64_t width);
-#define ROWS(rows, taps, dilation)                                                                 \
-    static void rows_##rows##_##taps##_##dilation(const taps_job *j, int64_t first, float *sums,   \
-                                                  int64_t width) {                                 \
-        sum_rows(rows, taps, dilation, j, first, sums, width);                                     \
+#define ROWS(rows, taps, dilation, stride)                                                         \
+    static void rows_##rows##_##taps##_##dilation##_##stride(const taps_job *j, int64_t first,     \
+                                                             float *sums, int64_t width) {         \
+        sum_rows(rows, taps, dilation, stride, j, first, sums, width);                             \
     }
-#define ROWS_NAME(rows, taps, dilation) rows_##rows##_##taps##_##dilation
+#define NAME(rows, taps, dilation, stride) rows_##rows##_##taps##_##dilation##_##stride,
 /* clang-format off */
+#define ALL_3(X, dilation, stride) X(1, 3, dilation, stride) X(2, 3, dilation, stride) X(3, 3, dilation, stride)
 #if defined(__AVX2__) && !defined(__AVX512F__)
-#define ALL_ROWS_5(X, dilation) X(1, 5, dilation) X(2, 5, dilation)
-#define ALL_ROWS_7(X, dilation) X(1, 7, dilation)
-#define NAMES_5(dilation) {ROWS_NAME(1, 5, dilation), ROWS_NAME(2, 5, dilation)}
-#define NAMES_7(dilation) {ROWS_NAME(1, 7, dilation)}
+#define ALL_5(X, dilation, stride) X(1, 5, dilation, stride) X(2, 5, dilation, stride)
+#define ALL_7(X, dilation, stride) X(1, 7, dilation, stride)
 #else
-#define ALL_ROWS_5(X, dilation) X(1, 5, dilation) X(2, 5, dilation) X(3, 5, dilation)
-#define ALL_ROWS_7(X, dilation) X(1, 7, dilation) X(2, 7, dilation)
-#define NAMES_5(dilation)                                                                          \
-    {ROWS_NAME(1, 5, dilation), ROWS_NAME(2, 5, dilation), ROWS_NAME(3, 5, dilation)}
-#define NAMES_7(dilation) {ROWS_NAME(1, 7, dilation), ROWS_NAME(2, 7, dilation)}
+#define ALL_5(X, dilation, stride) X(1, 5, dilation, stride) X(2, 5, dilation, stride) X(3, 5, dilation, stride)
+#define ALL_7(X, dilation, stride) X(1, 7, dilation, stride) X(2, 7, dilation, stride)
 #endif
-#define NAMES_3(dilation)                                                                          \
-    {ROWS_NAME(1, 3, dilation), ROWS_NAME(2, 3, dilation), ROWS_NAME(3, 3, dilation)}
-ROWS(1, 3, 1) ROWS(2, 3, 1) ROWS(3, 3, 1) ROWS(1, 3, 2) ROWS(2, 3, 2) ROWS(3, 3, 2)
-ALL_ROWS_5(ROWS, 1) ALL_ROWS_5(ROWS, 2) ALL_ROWS_7(ROWS, 1)
+ALL_3(ROWS, 1, 1) ALL_5(ROWS, 1, 1) ALL_7(ROWS, 1, 1)
+ALL_3(ROWS, 2, 1) ALL_5(ROWS, 2, 1)
+ALL_3(ROWS, 1, 2) ALL_5(ROWS, 1, 2)
+/* plain, dilated by 2, stride 2; 3, 5 and 7 taps */
+static const rows_function rows_functions[3][3][ROWS_MOST] = {
+    {{ALL_3(NAME, 1, 1)}, {ALL_5(NAME, 1, 1)}, {ALL_7(NAME, 1, 1)}},
+    {{ALL_3(NAME, 2, 1)}, {ALL_5(NAME, 2, 1)}, {NULL}},
+    {{ALL_3(NAME, 1, 2)}, {ALL_5(NAME, 1, 2)}, {NULL}}};
 /* clang-format on */
-static const rows_function rows_functions[2][3][ROWS_MOST] = {{NAMES_3(1), NAMES_5(1), NAMES_7(1)},
-                                                              {NAMES_3(2), NAMES_5(2), {NULL}}};
 static const int8_t rows_most[3] = {ROWS_OF_3, ROWS_OF_5, ROWS_OF_7};
 
 /* ---- tap by tap, for the others ---- */
@@ -204,13 +204,17 @@ static void add_rows(const ni_conv *c, const plan *p, const workspace *w, int64_
                   c->ow,
                   (int64_t)c->sw * c->ci,
                   c->co,
+                  c->ci,
                   (int64_t)c->dw * c->ci,
                   0};
     const bool odd = c->kw == 3 || c->kw == 5 || c->kw == 7;
     const rows_function *functions = NULL;
     int64_t most_rows = 1;
-    if (odd && c->sw == 1 && (c->dw == 1 || c->dw == 2)) {
-        functions = rows_functions[c->dw - 1][(c->kw - 3) / 2];
+    int which = -1;
+    if (c->sw == 1 && (c->dw == 1 || c->dw == 2)) which = c->dw - 1;
+    if (c->sw == 2 && c->dw == 1) which = 2;
+    if (odd && which >= 0) {
+        functions = rows_functions[which][(c->kw - 3) / 2];
         most_rows = rows_most[(c->kw - 3) / 2];
         if (!functions[0]) functions = NULL;
     }
