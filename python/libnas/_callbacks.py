@@ -78,7 +78,7 @@ class Guard(Interrupts):
 
     def __init__(self, space, data):
         self.space, self.data = space, data
-        self.context = space._context._pointer
+        self.context = space._context._at
         self.errors = []          # exceptions on their way out
         self.hooks = {}           # of the run that is running
         self.asking = None        # the thread that is inside the controller, under the search's lock

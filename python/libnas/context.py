@@ -39,6 +39,11 @@ class Context(Closing):
         self._handle = _Handle(pointer, lib.nas_context_free, keep=keep)
 
     @property
+    def _at(self):
+        """Its pointer for what was made from it, which may outlast close()."""
+        return self._handle.pointer
+
+    @property
     def threads(self):
         return lib.nas_context_threads(self._pointer)
 

@@ -70,7 +70,7 @@ class BuiltinController(Closing):
     def __init__(self, space, name, **options):
         array, n = texts(settings(options))
         self._context = space._context
-        pointer = create(lib.nas_controller_named, self._context._pointer, space._pointer,
+        pointer = create(lib.nas_controller_named, self._context._at, space._pointer,
                          encode(name, "the controller's name"), array, n)
         self._handle = _Handle(pointer, lib.nas_controller_free, self._context._handle, space._handle)
 
@@ -84,17 +84,17 @@ class BuiltinController(Closing):
 
     def ask(self, proposal, random):
         status = check(lib.nas_controller_ask(self._pointer, random._pointer, proposal._pointer),
-                       self._context._pointer)
+                       self._context._at)
         return {_c.NAS_WAIT: WAIT, _c.NAS_DONE: DONE}.get(status)
 
     def tell(self, proposal, result):
         if result._at is None:
             raise TypeError("tell takes the result that a tell of yours was given, during it")
         check(lib.nas_controller_tell(self._pointer, proposal._pointer, result._at),
-              self._context._pointer)
+              self._context._at)
 
     def forget(self, turn):
-        check(lib.nas_controller_forget(self._pointer, turn), self._context._pointer)
+        check(lib.nas_controller_forget(self._pointer, turn), self._context._at)
 
     def save(self):
         return saved(lib.nas_controller_save, self._pointer, self._context)

@@ -136,7 +136,7 @@ class Dataset(Closing):
         """Sizes, normalisation, hash: a DatasetInfo."""
         if self._info is None:
             out = make("nas_dataset_info")
-            check(lib.nas_dataset_describe(self._pointer, ctypes.byref(out)), self._context._pointer)
+            check(lib.nas_dataset_describe(self._pointer, ctypes.byref(out)), self._context._at)
             self._info = DatasetInfo(out.n_train, out.n_validation, out.n_test, out.height, out.width,
                                      out.channels, out.classes, tuple(out.mean[:out.channels]),
                                      tuple(out.deviation[:out.channels]), out.hash)
@@ -150,7 +150,7 @@ class Dataset(Closing):
         out = numpy.empty((max(n, 0), info.height, info.width, info.channels), numpy.float32)
         truth = numpy.empty(max(n, 0), numpy.int32)
         check(lib.nas_dataset_read(self._pointer, number, start, n, out.ctypes.data,
-                                   truth.ctypes.data), self._context._pointer)
+                                   truth.ctypes.data), self._context._at)
         return out, truth
 
     def __repr__(self):

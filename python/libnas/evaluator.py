@@ -116,7 +116,7 @@ class BuiltinEvaluator(Closing):
         from .context import default_context
         self._context = context or default_context()
         array, n = texts(settings(options))
-        pointer = create(lib.nas_evaluator_named, self._context._pointer, self._context._pointer,
+        pointer = create(lib.nas_evaluator_named, self._context._at, self._context._at,
                          encode(name, "the evaluator's name"), array, n)
         self._handle = _Handle(pointer, lib.nas_evaluator_free, self._context._handle)
 
@@ -131,11 +131,11 @@ class BuiltinEvaluator(Closing):
     def prepare(self, space, data):
         check(lib.nas_evaluator_prepare(self._pointer, space._pointer,
                                         data._pointer if data is not None else None),
-              self._context._pointer)
+              self._context._at)
 
     def evaluate(self, proposal, progress):
         """Its Result."""
-        context = self._context._pointer
+        context = self._context._at
         builder = create(lib.nas_result_create, context, context)
         try:
             check(lib.nas_evaluator_evaluate(self._pointer, proposal._pointer,
@@ -149,7 +149,7 @@ class BuiltinEvaluator(Closing):
 
     def observe(self, proposal, result):
         check(lib.nas_evaluator_observe(self._pointer, proposal._pointer, result._at),
-              self._context._pointer)
+              self._context._at)
 
     def save(self):
         return saved(lib.nas_evaluator_save, self._pointer, self._context)

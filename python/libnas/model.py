@@ -68,7 +68,7 @@ class Model(Closing):
     def __init__(self, arch, seed=0):
         self._arch = arch
         self._context = arch.space._context
-        pointer = create(lib.nas_model_create, self._context._pointer, arch._pointer, seed)
+        pointer = create(lib.nas_model_create, self._context._at, arch._pointer, seed)
         self._handle = _Handle(pointer, lib.nas_model_free, arch._handle)
 
     @classmethod
@@ -76,7 +76,7 @@ class Model(Closing):
         """From a file that save wrote; nothing else is needed."""
         self = cls.__new__(cls)
         self._context = context or default_context()
-        pointer = create(lib.nas_model_load, self._context._pointer, self._context._pointer,
+        pointer = create(lib.nas_model_load, self._context._at, self._context._at,
                          encode(path, "the path"))
         self._handle = _Handle(pointer, lib.nas_model_free, self._context._handle)
         self._arch = None
@@ -98,7 +98,7 @@ class Model(Closing):
     def info(self):
         """What it takes and gives: a ModelInfo."""
         out = make("nas_model_info")
-        check(lib.nas_model_describe(self._pointer, ctypes.byref(out)), self._context._pointer)
+        check(lib.nas_model_describe(self._pointer, ctypes.byref(out)), self._context._at)
         return ModelInfo(out.height, out.width, out.channels, out.classes,
                          tuple(out.mean[:out.channels]), tuple(out.deviation[:out.channels]))
 
@@ -109,7 +109,7 @@ class Model(Closing):
         progress: a function that gets an Epoch after each; it may answer libnas.STOP. What it raises
         ends the training and comes out of here. True: trained to the end; False: ended early, by
         libnas.STOP or max_seconds."""
-        context = self._context._pointer
+        context = self._context._at
         struct = make("nas_train_options")
         lib.nas_train_options_init(ctypes.byref(struct))
         for setting in settings(options):
@@ -134,7 +134,7 @@ class Model(Closing):
         """Measures it on a split: a Metrics."""
         out = make("nas_metrics")
         check(lib.nas_model_evaluate(self._pointer, data._pointer, number_of(SPLITS, split, "split"),
-                                     ctypes.byref(out)), self._context._pointer)
+                                     ctypes.byref(out)), self._context._at)
         return Metrics(out.loss, out.accuracy, out.n)
 
     def predict(self, batch):
@@ -146,17 +146,17 @@ class Model(Closing):
             raise TypeError("images must be float32, normalised as Dataset.read gives them")
         out = numpy.empty((len(batch), info.classes), numpy.float32)
         check(lib.nas_model_predict(self._pointer, batch.ctypes.data, len(batch), out.ctypes.data),
-              self._context._pointer)
+              self._context._at)
         return out
 
     def save(self, path):
         """As safetensors, with PyTorch's names and layouts."""
-        check(lib.nas_model_save(self._pointer, encode(path, "the path")), self._context._pointer)
+        check(lib.nas_model_save(self._pointer, encode(path, "the path")), self._context._at)
 
     def load_weights(self, path):
         """Weights of a file into this model: every name must be there with its shape."""
         check(lib.nas_model_load_weights(self._pointer, encode(path, "the path")),
-              self._context._pointer)
+              self._context._at)
 
     def _tensors(self):
         index = 0
@@ -165,7 +165,7 @@ class Model(Closing):
             status = lib.nas_model_tensor(self._pointer, index, ctypes.byref(info))
             if status == _c.NAS_DONE or status == _c.NAS_E_NOT_FOUND:
                 return
-            check(status, self._context._pointer)
+            check(status, self._context._at)
             yield text(info.name), tuple(info.shape[:info.dimensions]), bool(info.trained)
             index += 1
 
@@ -189,7 +189,7 @@ class Model(Closing):
         """A copy of one tensor: model["classifier.weight"]."""
         out = numpy.empty(self._shape(name), numpy.float32)
         check(lib.nas_model_read_tensor(self._pointer, encode(name), out.ctypes.data, out.size),
-              self._context._pointer)
+              self._context._at)
         return out
 
     def __setitem__(self, name, values):
@@ -198,7 +198,7 @@ class Model(Closing):
         if values.shape != shape:
             raise ValueError(f"tensor {name} has the shape {shape}, not {values.shape}")
         check(lib.nas_model_write_tensor(self._pointer, encode(name), values.ctypes.data, values.size),
-              self._context._pointer)
+              self._context._at)
 
     def __repr__(self):
         return "<libnas.Model, closed>" if self.closed else f"<libnas.Model of {self.arch.text}>"

@@ -82,7 +82,7 @@ class Proposal(_Lent):
         decision = self._space.decision(name)
         out = STRUCTS["nas_value"]()
         check(lib.nas_proposal_value(self._pointer, decision.index, ctypes.byref(out)),
-              self._space._context._pointer)
+              self._space._context._at)
         return decode_value(decision, out)
 
     @property
@@ -203,7 +203,7 @@ class ProposalBuilder(_Lent):
         self._at, self._space = pointer, space
 
     def _call(self, function, *arguments):
-        check(function(self._pointer, *arguments), self._space._context._pointer)
+        check(function(self._pointer, *arguments), self._space._context._at)
 
     @property
     def space(self):

@@ -180,7 +180,7 @@ class Search(Closing):
                 raise exception
             finally:
                 del exception  # no cycle through this frame
-        return check(status, self._context._pointer)
+        return check(status, self._context._at)
 
     def _call(self, function, *arguments):
         self._guard.may_lock()
@@ -241,7 +241,7 @@ class Search(Closing):
     def tell(self, proposal, answer):
         """What came of a proposal that ask gave: a number (the accuracy), a dict of metrics or a
         Result. The proposal cannot be used afterwards."""
-        context = self._context._pointer
+        context = self._context._at
         result = Result._from(answer)
         self._pointer
         builder = create(lib.nas_result_create, context, context)
@@ -285,7 +285,7 @@ class Search(Closing):
 
     def _read_trial(self, pointer):
         struct = STRUCTS["nas_trial"].from_address(pointer)
-        return read_trial(struct, lib.nas_search_store(self._pointer))
+        return read_trial(struct, lib.nas_search_store(self._guard.search))
 
     @property
     def space(self):
@@ -308,7 +308,7 @@ class Search(Closing):
         """The trial with the best score, of equals the first. Raises NotFound before there is one."""
         self._guard.may_lock()
         struct = make("nas_trial")
-        check(lib.nas_search_best(self._pointer, ctypes.byref(struct)), self._context._pointer)
+        check(lib.nas_search_best(self._pointer, ctypes.byref(struct)), self._context._at)
         return read_trial(struct, lib.nas_search_store(self._pointer))
 
     @property
@@ -321,7 +321,7 @@ class Search(Closing):
         """Where it stands: a SearchState."""
         self._guard.may_lock()
         out = make("nas_search_progress")
-        check(lib.nas_search_state(self._pointer, ctypes.byref(out)), self._context._pointer)
+        check(lib.nas_search_state(self._pointer, ctypes.byref(out)), self._context._at)
         return SearchState(*(getattr(out, field.name) for field in dataclasses.fields(SearchState)))
 
     @property

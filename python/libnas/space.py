@@ -162,7 +162,7 @@ class Space(Closing):
             pointer, found = self._pointer, []
             for index in range(lib.nas_space_decisions(pointer)):
                 d = make("nas_decision")
-                check(lib.nas_space_decision(pointer, index, ctypes.byref(d)), self._context._pointer)
+                check(lib.nas_space_decision(pointer, index, ctypes.byref(d)), self._context._at)
                 found.append(self._decision(index, d, found))
             self._decisions = tuple(found)
         return self._decisions
@@ -188,7 +188,7 @@ class Space(Closing):
         if isinstance(name, str):
             out = ctypes.c_uint32()
             check(lib.nas_space_find_decision(self._pointer, encode(name), ctypes.byref(out)),
-                  self._context._pointer)
+                  self._context._at)
             name = out.value
         return self.decisions[name]
 
@@ -199,7 +199,7 @@ class Space(Closing):
         status = lib.nas_space_count(self._pointer, ctypes.byref(count), digits, len(digits))
         if status == _c.NAS_E_LIMIT and digits.value.isdigit():
             return int(digits.value)
-        check(status, self._context._pointer)
+        check(status, self._context._at)
         return count.value
 
     def sample(self, random=None):
@@ -208,7 +208,7 @@ class Space(Closing):
         random = self._random(random)
         out = ctypes.c_void_p()
         check(lib.nas_space_sample(self._pointer, random._pointer, ctypes.byref(out)),
-              self._context._pointer)
+              self._context._at)
         return Arch._made(out.value, self)
 
     def mutate(self, arch, random=None):
@@ -216,7 +216,7 @@ class Space(Closing):
         random = self._random(random)
         out = ctypes.c_void_p()
         check(lib.nas_space_mutate(self._pointer, arch._pointer, random._pointer, ctypes.byref(out)),
-              self._context._pointer)
+              self._context._at)
         return Arch._made(out.value, self)
 
     def _random(self, random):
@@ -229,13 +229,13 @@ class Space(Closing):
     def at(self, index):
         """The index-th architecture of a fixed order, 0 .. count-1."""
         out = ctypes.c_void_p()
-        check(lib.nas_space_at(self._pointer, index, ctypes.byref(out)), self._context._pointer)
+        check(lib.nas_space_at(self._pointer, index, ctypes.byref(out)), self._context._at)
         return Arch._made(out.value, self)
 
     def arch(self, what):
         """An architecture from its canonical text, or from values: {"depth": 3, "kind": "plain"}.
         Values of decisions whose condition is not met may be left out."""
-        context = self._context._pointer
+        context = self._context._at
         if isinstance(what, (str, bytes)):
             return Arch._made(create(lib.nas_arch_parse, context, self._pointer, encode(what)), self)
         values = dict(what)
@@ -322,13 +322,13 @@ class Arch(Closing):
     def costs(self):
         """Parameters, multiply-accumulates and the like: a Costs."""
         out = make("nas_arch_cost")
-        check(lib.nas_arch_costs(self._pointer, ctypes.byref(out)), self._space._context._pointer)
+        check(lib.nas_arch_costs(self._pointer, ctypes.byref(out)), self._space._context._at)
         return Costs(out.params, out.macs, None if out.published_flops < 0 else out.published_flops,
                      out.activation_bytes, out.weight_bytes, out.depth)
 
     def check(self):
         """Raises Infeasible, which names the constraint, when one does not hold."""
-        check(lib.nas_arch_check(self._pointer), self._space._context._pointer)
+        check(lib.nas_arch_check(self._pointer), self._space._context._at)
 
     def __getitem__(self, name):
         decision = self._space.decision(name)
@@ -336,7 +336,7 @@ class Arch(Closing):
             return None
         out = STRUCTS["nas_value"]()
         check(lib.nas_arch_value(self._pointer, decision.index, ctypes.byref(out)),
-              self._space._context._pointer)
+              self._space._context._at)
         return decode_value(decision, out)
 
     @property

@@ -75,8 +75,8 @@ class Store(Closing):
         options.durable = _DURABLE[durable]
         self.path = None if path is None else os.fspath(path)
         out = ctypes.c_void_p()
-        check(lib.nas_store_open(ctypes.byref(out), self._context._pointer, encode(path, "the path"),
-                                 ctypes.byref(options)), self._context._pointer)
+        check(lib.nas_store_open(ctypes.byref(out), self._context._at, encode(path, "the path"),
+                                 ctypes.byref(options)), self._context._at)
         self._handle = _Handle(out.value, lib.nas_store_free, self._context._handle)
 
     @classmethod
@@ -87,7 +87,7 @@ class Store(Closing):
         return self
 
     def _check(self, status):
-        return check(status, self._context._pointer)
+        return check(status, self._context._at)
 
     def __len__(self):
         out = ctypes.c_uint64()

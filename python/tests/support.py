@@ -1,5 +1,6 @@
 """What the tests share: small spaces, evaluations of known answers."""
 import contextlib
+import gc
 import pathlib
 import tempfile
 import unittest
@@ -47,6 +48,15 @@ class Case(unittest.TestCase):
         self.space = letters(self.context)
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
+
+    def tearDown(self):
+        """Every handle is gone, in the right order, and not a byte is left."""
+        self.space = None
+        gc.collect()
+        handle = self.context._handle
+        self.context.close()
+        self.assertIsNone(handle.pointer, "something made from the context is still there")
+        self.assertEqual([line for line in self.said if "context_free" in line], [])
 
     def path(self, name):
         return str(pathlib.Path(self.folder.name, name))
