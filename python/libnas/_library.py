@@ -62,6 +62,17 @@ def make(name, **members):
     return struct
 
 
+def initialised(name):
+    """A public options struct with the library's defaults. A later library's struct may be longer
+    than this package knows: it is filled with room to spare, and what is unknown left out."""
+    struct = STRUCTS[name]
+    room = (ctypes.c_char * (ctypes.sizeof(struct) + 4096))()
+    getattr(lib, name + "_init")(ctypes.addressof(room))
+    struct = struct.from_buffer_copy(room)
+    struct.struct_size = ctypes.sizeof(struct)
+    return struct
+
+
 def _candidates():
     """Where the library may be, the likeliest first."""
     if os.environ.get("LIBNAS_LIBRARY"):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy
 
 from ._handle import Closing, _Handle, check, create
-from ._library import encode, lib, make, settings
+from ._library import encode, initialised, lib, make, settings
 from .context import default_context
 from .proposal import SPLITS, number_of
 
@@ -78,8 +78,7 @@ class Dataset(Closing):
 
     @staticmethod
     def _options(context, options, mean, deviation):
-        struct = make("nas_dataset_options")
-        lib.nas_dataset_options_init(ctypes.byref(struct))
+        struct = initialised("nas_dataset_options")
         for setting in settings(options):
             check(lib.nas_dataset_options_set(context._pointer, ctypes.byref(struct),
                                               encode(setting)), context._pointer)

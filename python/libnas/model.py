@@ -7,7 +7,7 @@ import numpy
 from . import _c
 from ._callbacks import Interrupts, interruptible, train_function
 from ._handle import Closing, _Handle, check, create
-from ._library import STRUCTS, encode, lib, make, settings, text
+from ._library import STRUCTS, encode, initialised, lib, make, settings, text
 from .context import default_context
 from .dataset import images
 from .proposal import SPLITS, number_of
@@ -110,8 +110,7 @@ class Model(Closing):
         ends the training and comes out of here. True: trained to the end; False: ended early, by
         libnas.STOP or max_seconds."""
         context = self._context._at
-        struct = make("nas_train_options")
-        lib.nas_train_options_init(ctypes.byref(struct))
+        struct = initialised("nas_train_options")
         for setting in settings(options):
             check(lib.nas_train_options_set(context, ctypes.byref(struct), encode(setting)), context)
         struct.seed = seed

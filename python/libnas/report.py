@@ -3,7 +3,7 @@ import ctypes
 
 from . import _c
 from ._handle import check, create
-from ._library import encode, lib, make
+from ._library import encode, initialised, lib
 from .controller import written
 from .proposal import number_of
 
@@ -22,8 +22,7 @@ def report(store, path=None, title=None, best=4, format="html"):
         raise ValueError(f"format is {format!r}; it must be html or text")
     function = lib.nas_report_html if format == "html" else lib.nas_report_text
     context = store._context
-    options = make("nas_report_options")
-    lib.nas_report_options_init(ctypes.byref(options))
+    options = initialised("nas_report_options")
     title = encode(title, "the title")
     options.title, options.best = title, best
     if path is None:

@@ -7,7 +7,7 @@ import typing
 from . import _c
 from ._callbacks import WAIT, Guard, hooks_table, interruptible
 from ._handle import Closing, _Handle, check, create
-from ._library import STRUCTS, encode, lib, make, text
+from ._library import STRUCTS, encode, initialised, lib, make, text
 from .controller import BuiltinController, Controller
 from .errors import State
 from .evaluator import BuiltinEvaluator, Evaluator, FunctionEvaluator
@@ -120,8 +120,7 @@ class Search(Closing):
             at.weight, at.limit, at.exponent = goal.weight, goal.limit, goal.exponent
         hooks, keep = hooks_table(guard)
 
-        options = make("nas_search_options")
-        lib.nas_search_options_init(ctypes.byref(options))
+        options = initialised("nas_search_options")
         options.space, options.controller = space._pointer, controller_handle.pointer
         options.evaluators, options.n_evaluators = ctypes.addressof(named), len(entries)
         options.objectives, options.n_objectives = ctypes.addressof(aims), len(goals)

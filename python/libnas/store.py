@@ -7,7 +7,7 @@ import numpy
 
 from . import _c
 from ._handle import Closing, _Handle, check, create
-from ._library import encode, lib, make, text
+from ._library import encode, initialised, lib, make, text
 from .context import default_context
 from .controller import written
 from .proposal import REASONS, STATES, name_of, trial_or_none
@@ -69,8 +69,7 @@ class Store(Closing):
         self._context = context or default_context()
         if durable not in _DURABLE:
             raise ValueError(f"durable is {durable!r}; it must be one of {', '.join(_DURABLE)}")
-        options = make("nas_store_options")
-        lib.nas_store_options_init(ctypes.byref(options))
+        options = initialised("nas_store_options")
         options.read_only, options.create = int(read_only), int(create)
         options.durable = _DURABLE[durable]
         self.path = None if path is None else os.fspath(path)
