@@ -330,12 +330,12 @@ class Life(Case):
         def collect(*arguments):
             gc.collect()
         for workers in (1, 2):
-            search = libnas.Search(self.space, Greedy(15), Judge(), window=2, workers=workers)
+            search = libnas.Search(self.space, Greedy(6), Judge(), window=2, workers=workers)
             gc.collect()
             self.assertEqual(gone, [])
             search.run(trial_started=collect, epoch_ended=collect, trial_ended=collect,
                        turn_ended=collect, should_stop=collect)
-            self.assertEqual(len(search), 15)
+            self.assertEqual(len(search), 6)
             del search
             gc.collect()
             self.assertEqual(sorted(gone), ["controller", "evaluator"])
