@@ -321,6 +321,7 @@ nas_store_trial ptr u64 ptr -> status
 nas_store_metric ptr u64 str ptr -> status
 nas_store_metric_at ptr u64 u32 ptr ptr -> status
 nas_store_curve ptr u64 str ptr ptr size ptr -> status
+nas_store_curve_at ptr u64 u32 ptr -> status
 nas_store_put_blob ptr str ptr size -> status
 nas_store_get_blob ptr str ptr ptr -> status
 nas_store_dump ptr ptr -> status

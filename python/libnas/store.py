@@ -138,6 +138,15 @@ class Store(Closing):
                                         y.ctypes.data, n.value, ctypes.byref(n)))
         return x, y
 
+    def curves(self, trial):
+        """All learning curves of a trial: {name: (x, y)}."""
+        found, name = {}, ctypes.c_char_p()
+        while True:
+            self._check(lib.nas_store_curve_at(self._pointer, trial, len(found), ctypes.byref(name)))
+            if name.value is None:
+                return found
+            found[text(name.value)] = self.curve(trial, text(name.value))
+
     def fact(self, key, otherwise=None):
         """A text about the search ("controller", "seed", "ended", ...), or `otherwise`."""
         out = ctypes.c_char_p()

@@ -152,6 +152,8 @@ class Searches(Case):
         x, y = search.store.curve(2, "accuracy")
         self.assertEqual((list(x), list(y)), ([1, 2], [0.1, 0.7]))
         self.assertEqual(len(search.store.curve(1, "loss")[0]), 0)
+        self.assertEqual(sorted(search.store.curves(2)), ["accuracy", "loss"])
+        self.assertEqual(search.store.curves(1), {})
         self.assertEqual([(t.state, t.reason) for t in trials[3:]], [
             ("infeasible", "time"), ("infeasible", "callback"), ("infeasible", "diverged")])
         self.assertEqual(trials[3].sentence, "late")
@@ -567,16 +569,9 @@ class Stores(Case):
 
 class Reports(Case):
     def test_reports_and_drawings(self):
-        from libnas._library import lib
         search = libnas.Search(self.space, "random", score, max_trials=5)
         search.run()
         quick = libnas.Space.preset("quick", context=self.context).sample(1)
-        if not lib.has("nas_report_html"):
-            with self.fails(libnas.Unsupported, "nas_report_html"):
-                search.store.report()
-            with self.fails(libnas.Unsupported, "nas_arch_draw"):
-                quick.draw()
-            return
         page = search.store.report(title="Mine & yours")
         self.assertIn("<html", page)
         self.assertIn("Mine &amp; yours", page)

@@ -29,21 +29,15 @@ size_t first_size(const char *type) {
     return 0;
 }
 
-#ifdef LIBNAS_NO_REPORT
-#pragma weak nas_report_options_init
-#endif
-
 const char *first_init_that_is_wrong(void) {
 #define INIT(type)                                                                                 \
     do {                                                                                           \
-        void (*init)(type *) = type##_init;                                                        \
         struct {                                                                                   \
             type options;                                                                          \
             unsigned char guard[256];                                                              \
         } room;                                                                                    \
         memset(&room, 0xA5, sizeof room);                                                          \
-        if (init == NULL) break;                                                                   \
-        init(&room.options);                                                                \
+        type##_init(&room.options);                                                                \
         if (room.options.struct_size != sizeof(type)) return #type;                                \
         for (size_t i = 0; i < sizeof room.guard; i++)                                             \
             if (room.guard[i] != 0xA5) return #type;                                               \

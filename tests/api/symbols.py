@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the shared library exports is what the headers declare and what symbols.txt lists.
 
-    symbols.py LIBRARY FOLDER symbols.txt [--without NAME ...]
+    symbols.py LIBRARY FOLDER symbols.txt
 
 symbols.txt has a line for each function: its name, and the version in which it first appeared. A line
 never goes while the SONAME stays."""
@@ -32,8 +32,7 @@ def exported(library):
 
 
 def main(arguments):
-    library, folder, listing = arguments[:3]
-    without = set(arguments[4:]) if arguments[3:4] == ["--without"] else set()
+    library, folder, listing = arguments
     text, _ = headers.read(folder)
     declared = set(headers.functions(text))
     listed = {}
@@ -46,11 +45,11 @@ def main(arguments):
     functions, others = exported(library)
     complaints = [f"exported, and no function of libnas: {name}" for name in sorted(others)]
     for what, names in (
-            ("declared and not exported", declared - functions - without),
+            ("declared and not exported", declared - functions),
             ("exported and not declared", functions - declared),
             ("exported and not in symbols.txt: add it with the version to come", functions - set(listed)),
             ("in symbols.txt and not exported: a program that uses it would not start",
-             set(listed) - functions - without)):
+             set(listed) - functions)):
         complaints += [f"{what}: {name}" for name in sorted(names)]
     names = list(listed)
     if names != sorted(names):

@@ -780,6 +780,8 @@ NAS_API nas_status nas_store_metric_at(nas_store *store, uint64_t trial, uint32_
                                        const char **name, double *value);
 NAS_API nas_status nas_store_curve(nas_store *store, uint64_t trial, const char *curve, double *x,
                                    double *y, size_t capacity, size_t *n);
+NAS_API nas_status nas_store_curve_at(nas_store *store, uint64_t trial, uint32_t index,
+                                      const char **name);
 NAS_API nas_status nas_store_put_blob(nas_store *store, const char *name, const void *bytes, size_t n);
 NAS_API nas_status nas_store_get_blob(nas_store *store, const char *name, const void **out, size_t *n);
 NAS_API nas_status nas_store_dump(nas_store *store, nas_sink *to);
