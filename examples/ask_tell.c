@@ -1,5 +1,6 @@
-/* Ask and tell: the evaluation is anywhere (another process, a cluster, a device on the bench). Here four
- * proposals are in flight at once and come back in any order; the search is the same for every order.
+/* Ask and tell: the evaluation is anywhere (another process, a cluster, a device on the bench).
+ * Here four proposals are in flight at once and come back in any order; the search is the same for
+ * every order.
  *
  *   cc ask_tell.c $(pkg-config --cflags --libs libnas) -o ask_tell */
 #include <stdio.h>

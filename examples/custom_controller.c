@@ -1,6 +1,6 @@
-/* A controller of one's own: a climber that mutates the best network so far, and draws a fresh one when
- * it has not got better for a while. It is a struct and four functions: ask, tell, save, load (with the
- * last two a search in a store can be resumed).
+/* A controller of one's own: a climber that mutates the best network so far, and draws a fresh one
+ * when it has not got better for a while. It is a struct and four functions: ask, tell, save, load
+ * (with the last two a search in a store can be resumed).
  *
  *   cc custom_controller.c $(pkg-config --cflags --libs libnas) -o custom_controller */
 #include <stdio.h>

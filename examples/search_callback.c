@@ -1,5 +1,5 @@
-/* A search with an evaluation of one's own, as short as it gets: regularized evolution looks for the
- * network of a made-up score. Replace score() by whatever judges your networks.
+/* A search with an evaluation of one's own, as short as it gets: regularized evolution looks for
+ * the network of a made-up score. Replace score() by whatever judges your networks.
  *
  *   cc search_callback.c $(pkg-config --cflags --libs libnas) -o search_callback */
 #include <stdio.h>
@@ -25,9 +25,9 @@ int main(void) {
     options.evaluators = &judge;
     options.n_evaluators = 1;
     options.max_trials = 200;
-    int failed = nas_context_create(&context, NULL) || nas_space_create(&space, context, "example") ||
-                 nas_space_add_integer(space, "depth", 1, 16, 1) ||
-                 nas_space_finish(space) ||
+    int failed = nas_context_create(&context, NULL) ||
+                 nas_space_create(&space, context, "example") ||
+                 nas_space_add_integer(space, "depth", 1, 16, 1) || nas_space_finish(space) ||
                  nas_controller_named(&options.controller, space, "evolution", NULL, 0) ||
                  nas_evaluator_callback(&judge.evaluator, context, 0, score, NULL, NULL);
     options.space = space;

@@ -48,8 +48,8 @@ int main(void) {
     if (status >= 0) status = nas_space_finish(space);
     if (status >= 0) status = nas_controller_named(&controller, space, "evolution", settings, 2);
     if (status >= 0)
-        status = nas_evaluator_callback(&evaluator, context, NAS_EVALUATOR_STATELESS, evaluate, NULL,
-                                        NULL);
+        status = nas_evaluator_callback(&evaluator, context, NAS_EVALUATOR_STATELESS, evaluate,
+                                        NULL, NULL);
     nas_named_evaluator named = {"callback", evaluator};
     nas_search_options_init(&options);
     options.space = space;

@@ -6,7 +6,8 @@
 
 const first_member *first_members(void) {
     static const first_member members[] = {
-#define MEMBER(type, member) {#type, #member, offsetof(type, member), sizeof(((type *)NULL)->member)},
+#define MEMBER(type, member)                                                                       \
+    {#type, #member, offsetof(type, member), sizeof(((type *)NULL)->member)},
         EACH_MEMBER(MEMBER){NULL, NULL, 0, 0}};
     return members;
 }

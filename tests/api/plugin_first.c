@@ -1,7 +1,8 @@
-/* A plug-in of the first release: an operation, a controller, an evaluator, hooks, a training and a search
- * with all of them, compiled against the header of 0.1.0 (first/libnas/libnas.h) into a shared object that
- * a program of today loads. It must run with every later library of the same SONAME; so this file is
- * written in the words of 0.1.0, and does not change when the interface grows. */
+/* A plug-in of the first release: an operation, a controller, an evaluator, hooks, a training and a
+ * search with all of them, compiled against the header of 0.1.0 (first/libnas/libnas.h) into a
+ * shared object that a program of today loads. It must run with every later library of the same
+ * SONAME; so this file is written in the words of 0.1.0, and does not change when the interface
+ * grows. */
 #include <string.h>
 #include <libnas/libnas.h>
 
@@ -262,7 +263,8 @@ static nas_status whole(plugin *p) {
     nas_dataset_free(data);
     nas_space_free(space);
     if (!good || p->destroyed != 2)
-        return nas_context_fail(p->context, NAS_E_INTERNAL, "something was called too often or never");
+        return nas_context_fail(p->context, NAS_E_INTERNAL,
+                                "something was called too often or never");
     return NAS_OK;
 }
 

@@ -1,16 +1,17 @@
 /* Versioned structs, both ways.
  *
- * Given to the library: one of this release, one of the first, a longer one of the future whose tail is
- * zero (accepted) or not (refused with a sentence), one that nobody filled (refused). Answered by the
- * library: never past the caller's size, which stays as it was. And the INIT macro and the init
- * function of each options struct say the same. */
+ * Given to the library: one of this release, one of the first, a longer one of the future whose
+ * tail is zero (accepted) or not (refused with a sentence), one that nobody filled (refused).
+ * Answered by the library: never past the caller's size, which stays as it was. And the INIT macro
+ * and the init function of each options struct say the same. */
 #include "plugin.h"
 #include "check.h" /* made by headers.py */
 #include "first.h"
 
 enum { ROOM = 1024 };
 
-/* ---- what the calls need -------------------------------------------------------------------------- */
+/* ---- what the calls need
+ * -------------------------------------------------------------------------- */
 
 typedef struct {
     nas_context *context;
@@ -112,7 +113,8 @@ static void dismantle(rig *r) {
     nas_context_free(r->context);
 }
 
-/* ---- given: each makes a thing by the struct and frees it ------------------------------------------ */
+/* ---- given: each makes a thing by the struct and frees it
+ * ------------------------------------------ */
 
 static nas_status give_context(rig *r, const void *given) {
     nas_context *out = NULL;
@@ -347,7 +349,8 @@ static void given_structs_of_any_release(void **state) {
     dismantle(r);
 }
 
-/* ---- answered ------------------------------------------------------------------------------------- */
+/* ---- answered
+ * ------------------------------------------------------------------------------------- */
 
 static nas_status answer_memory(rig *r, void *out) {
     return nas_context_memory(r->context, out);
@@ -439,7 +442,8 @@ static void answers_stay_within_the_callers_size(void **state) {
     dismantle(r);
 }
 
-/* ---- all of them ---------------------------------------------------------------------------------- */
+/* ---- all of them
+ * ---------------------------------------------------------------------------------- */
 
 static void no_struct_is_left_out(void **state) {
     (void)state;
@@ -497,9 +501,10 @@ static void programs_of_the_first_release_are_filled_rightly(void **state) {
     (void)state;
     const char *wrong = first_init_that_is_wrong();
     if (wrong)
-        fail_msg("%s_init does not fit a struct of the first release: it needs a new symbol version "
-                 "(docs/abi.md)",
-                 wrong);
+        fail_msg(
+            "%s_init does not fit a struct of the first release: it needs a new symbol version "
+            "(docs/abi.md)",
+            wrong);
 }
 
 int main(void) {

@@ -1,6 +1,6 @@
-/* What the library does to the process that it is in: nothing. It prints nothing, leaves no thread, has no
- * state beside its contexts, is the same in every locale, refuses to work in a child of fork, and runs
- * plug-ins that were compiled against its first release. */
+/* What the library does to the process that it is in: nothing. It prints nothing, leaves no thread,
+ * has no state beside its contexts, is the same in every locale, refuses to work in a child of
+ * fork, and runs plug-ins that were compiled against its first release. */
 #include "plugin.h"
 #include <dirent.h>
 #include <dlfcn.h>
@@ -14,7 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- a small search with everything in it ---------------------------------------------------------- */
+/* ---- a small search with everything in it
+ * ---------------------------------------------------------- */
 
 typedef struct {
     nas_context *context;
@@ -97,7 +98,8 @@ static void end(whole *w) {
     nas_context_free(w->context);
 }
 
-/* ---- threads ---------------------------------------------------------------------------------------- */
+/* ---- threads
+ * ---------------------------------------------------------------------------------------- */
 
 static int threads_now(void) {
     int n = 0;
@@ -118,7 +120,7 @@ static void no_thread_is_left(void **state) {
     }
     whole w;
     begin(&w, 3, 1);
-    MUST(w.context, nas_search_step(w.search)); /* in this thread: the kernels use the context's */
+    MUST(w.context, nas_search_step(w.search));  /* in this thread: the kernels use the context's */
     assert_int_equal(threads_now(), before + 2); /* which wait for more */
     free(run(&w));
     end(&w);
@@ -128,7 +130,8 @@ static void no_thread_is_left(void **state) {
     assert_int_equal(threads_now(), before);
 }
 
-/* ---- contexts ----------------------------------------------------------------------------------------- */
+/* ---- contexts
+ * ----------------------------------------------------------------------------------------- */
 
 static nas_status nothing(void *self, nas_graph *graph, const nas_op_site *at, const nas_node *in,
                           uint32_t n, nas_node *out) {
@@ -211,7 +214,8 @@ static void searches_of_two_contexts_at_once(void **state) {
     }
 }
 
-/* ---- printing --------------------------------------------------------------------------------------- */
+/* ---- printing
+ * --------------------------------------------------------------------------------------- */
 
 static int in_silence(const char *path) {
     int file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
@@ -262,7 +266,8 @@ static void nothing_is_printed(void **state) {
     assert_int_equal(WEXITSTATUS(answer), 0);
 }
 
-/* ---- locales, signals, the environment --------------------------------------------------------------- */
+/* ---- locales, signals, the environment
+ * --------------------------------------------------------------- */
 
 static int comma_locale(char *folder) {
     static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE"};
@@ -273,10 +278,11 @@ static int comma_locale(char *folder) {
     snprintf(command, sizeof command, "%s/comma", folder);
     FILE *file = fopen(command, "w");
     if (file == NULL) return 0;
-    fputs("LC_NUMERIC\ndecimal_point \",\"\nthousands_sep \".\"\ngrouping 3;3\nEND LC_NUMERIC\n", file);
+    fputs("LC_NUMERIC\ndecimal_point \",\"\nthousands_sep \".\"\ngrouping 3;3\nEND LC_NUMERIC\n",
+          file);
     fclose(file);
-    snprintf(command, sizeof command, "localedef -c -i %s/comma %s/comma_XX >/dev/null 2>&1", folder,
-             folder);
+    snprintf(command, sizeof command, "localedef -c -i %s/comma %s/comma_XX >/dev/null 2>&1",
+             folder, folder);
     (void)!system(command); /* it warns of all that the locale lacks */
     setenv("LOCPATH", folder, 1);
     return setlocale(LC_NUMERIC, "comma_XX") && *localeconv()->decimal_point == ',';
@@ -294,7 +300,8 @@ static void the_locale_changes_nothing(void **state) {
             setlocale(LC_ALL, "C");
             snprintf(command, sizeof command, "rm -rf %s", folder);
             (void)!system(command);
-            print_message("no locale with a decimal comma, and no localedef to make one: skipped\n");
+            print_message(
+                "no locale with a decimal comma, and no localedef to make one: skipped\n");
             skip();
         }
         static const char text[] = "space: x\n"
@@ -339,13 +346,15 @@ static void signals_are_left_alone(void **state) {
     for (int i = 1; i < 65; i++) {
         memset(&after, 0, sizeof after);
         if (sigaction(i, NULL, &after) != 0) continue;
-        assert_ptr_equal((void *)(uintptr_t)after.sa_handler, (void *)(uintptr_t)before[i].sa_handler);
+        assert_ptr_equal((void *)(uintptr_t)after.sa_handler,
+                         (void *)(uintptr_t)before[i].sa_handler);
         assert_int_equal(sigismember(&mask_after, i), sigismember(&mask_before, i));
     }
     end(&w);
 }
 
-/* ---- fork -------------------------------------------------------------------------------------------- */
+/* ---- fork
+ * -------------------------------------------------------------------------------------------- */
 
 static int in_the_child(whole *w) {
     nas_space *space = NULL;
@@ -389,7 +398,8 @@ static void a_forked_child_is_refused(void **state) {
     end(&w);
 }
 
-/* ---- plug-ins ------------------------------------------------------------------------------------------ */
+/* ---- plug-ins
+ * ------------------------------------------------------------------------------------------ */
 
 static const char *plugin_path;
 
