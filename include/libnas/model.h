@@ -72,6 +72,17 @@ NAS_API nas_status nas_model_create(nas_model **out, const nas_arch *arch, uint6
 NAS_API void nas_model_free(nas_model *model);
 NAS_API const nas_arch *nas_model_arch(const nas_model *model); /* borrowed */
 
+/* What it takes and gives: images of height, width, channels, normalised by (value - mean) /
+ * deviation, channel by channel in units of 0..1 (those of the data that it was trained on last; 0 and
+ * 1 before); logits of `classes`. */
+typedef struct {
+    uint32_t struct_size, flags;
+    int64_t height, width, channels, classes;
+    double mean[4], deviation[4];
+} nas_model_info;
+/* out->struct_size is set by the caller. */
+NAS_API nas_status nas_model_describe(const nas_model *model, nas_model_info *out);
+
 /* NAS_E_DIVERGED (with the epoch and step in the sentence) when the loss is not finite. NAS_STOP when
  * the callback or max_seconds ended it early: the weights are then those of the last step. */
 NAS_API nas_status nas_model_train(nas_model *model, const nas_dataset *data,

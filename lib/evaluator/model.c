@@ -44,6 +44,16 @@ const nas_arch *nas_model_arch(const nas_model *m) {
     return m->arch;
 }
 
+nas_status nas_model_describe(const nas_model *m, nas_model_info *out) {
+    nas_model_info info = {.struct_size = sizeof info};
+    NI_TRY(ni_enter(m->context));
+    NI_TRY(ni_space_image(nas_arch_space(m->arch), &info.height, &info.width, &info.channels,
+                          &info.classes));
+    memcpy(info.mean, m->mean, sizeof info.mean);
+    memcpy(info.deviation, m->deviation, sizeof info.deviation);
+    return ni_answer(m->context, out, &info, sizeof info, sizeof info, "nas_model_info");
+}
+
 static nas_status epoch_ended(void *user, const nas_train_progress *progress) {
     const struct {
         nas_train_fn call;

@@ -2,9 +2,11 @@
 """What the public headers declare, read from their text: the exported functions, the structs with
 their members, the INIT macros and init functions.
 
-  headers.py check FOLDER OUT.h     lists as X-macros for test_layout.c, test_exports.c, test_options.c
+  headers.py check FOLDER OUT.h     lists as X-macros for test_layout.c and test_options.c
   headers.py symbols FOLDER         the names of all exported functions, one a line
   headers.py layout FOLDER          the body of lib/layout.inc
+  headers.py freeze FOLDER OUT.h    all headers in one, without comments: first/libnas/libnas.h was made
+                                    so, and is never made again once 0.1.0 is out
 """
 import pathlib
 import re
@@ -54,6 +56,25 @@ def structs(text):
             for body, name in re.findall(r"typedef struct \{(.*?)\}\s*(nas_\w+);", text, re.S)}
 
 
+ORDER = """base context random io op space proposal result controller dataset model evaluator store search
+report""".split()
+
+
+def freeze(folder):
+    """One header that says all that the headers say today."""
+    out = ["/* All public headers of libnas 0.1.0, for good: made by headers.py freeze. What is compiled",
+           " * against it must run with every later library of the same SONAME. */"]
+    for name in ORDER:
+        source = pathlib.Path(folder, name + ".h").read_text(encoding="utf-8")
+        source = re.sub(r"[ \t]*/\*.*?\*/", "", source, flags=re.S)
+        lines = [line.rstrip() for line in source.splitlines()
+                 if line.strip() and not re.match(r'\s*#\s*include "', line)]
+        out += ["", f"/* {name}.h */"] + lines
+    missing = {path.stem for path in pathlib.Path(folder).glob("*.h")} - set(ORDER) - {"libnas"}
+    assert not missing, f"headers not in ORDER: {missing}"
+    return "\n".join(out) + "\n"
+
+
 def main(argv):
     text, macros = read(argv[2])
     if argv[1] == "symbols":
@@ -64,18 +85,25 @@ def main(argv):
             for member in list_:
                 print(f"MEMBER({name}, {member})")
             print(f"END({name})\n")
+    elif argv[1] == "freeze":
+        pathlib.Path(argv[3]).write_text(freeze(argv[2]), encoding="utf-8")
     elif argv[1] == "check":
         exported = functions(text)
         inits = re.findall(r"#\s*define\s+(NAS_\w+)_INIT\b", macros)
         with open(argv[3], "w", encoding="utf-8") as out:
-            out.write("/* Made by headers.py from the public headers. */\n#define EACH_FUNCTION(X)")
-            out.write("".join(f" \\\n    X({name})" for name in exported))
+            out.write("/* Made by headers.py from the public headers. */\n#define EACH_INIT_FUNCTION(X)")
+            out.write("".join(f" \\\n    X({name[:-5]})" for name in exported
+                              if name.endswith("_init")))
             out.write("\n#define EACH_MEMBER(X)")
             for name, list_ in structs(text).items():
                 out.write("".join(f" \\\n    X({name}, {member})" for member in list_))
             out.write("\n#define EACH_STRUCT(X)")
             for name, list_ in structs(text).items():
                 out.write(f" \\\n    X({name}, {len(list_)})")
+            out.write("\n#define EACH_SIZED(X)")
+            for name, list_ in structs(text).items():
+                if list_[0] == "struct_size":
+                    out.write(f" \\\n    X({name})")
             # An options struct has both: a macro for C, a function for other languages.
             out.write("\n#define EACH_INIT(X)")
             for macro in inits:
@@ -84,7 +112,8 @@ def main(argv):
                     assert name + "_init" in exported, f"{macro}_INIT has no function"
                     out.write(f" \\\n    X({name}, {macro}_INIT)")
             for name in exported:
-                if name.endswith("_init"):
+                # (nas_search_options has a NAN in it, which no macro can say without <math.h>.)
+                if name.endswith("_init") and name != "nas_search_options_init":
                     assert name[:-5].upper() in inits, f"{name} has no macro"
             out.write("\n")
     else:
