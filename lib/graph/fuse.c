@@ -5,7 +5,7 @@
 static const ni_pass passes[] = {
     ni_pass_forward,     ni_pass_merge_adds, ni_pass_norm_relu,  ni_pass_relu_conv,
     ni_pass_masked_conv, ni_pass_merge_adds, ni_pass_accumulate, ni_pass_norm_conv,
-    ni_pass_norm_sum,    ni_pass_weighted_norm, ni_pass_again,
+    ni_pass_norm_sum,    ni_pass_weighted_norm,
 };
 
 static void find_readers(ni_readers *r, uint32_t *next) {

@@ -28,7 +28,6 @@ nas_status ni_pass_masked_conv(ni_readers *r); /* relu_gradient(x, conv_input_gr
 nas_status ni_pass_accumulate(ni_readers *r);  /* a + conv_input_gradient(..) */
 nas_status ni_pass_norm_conv(ni_readers *r);   /* conv(norm(x)) and its gradients */
 nas_status ni_pass_norm_sum(ni_readers *r);    /* norm(x) w + norm(y) v + .. */
-nas_status ni_pass_again(ni_readers *r);       /* what is made again instead of kept */
 nas_status ni_pass_weighted_norm(ni_readers *r); /* the gradient of norm(x) w */
 
 #endif

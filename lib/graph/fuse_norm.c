@@ -22,7 +22,7 @@ static nas_status add_vectors(ni_program *p, const ni_step *norm, uint32_t weigh
     ni_step *s = &p->steps[p->n_steps];
     memset(s, 0, sizeof *s);
     s->op = NI_OP_BN_VECTORS;
-    s->accumulates = s->late = NI_NONE;
+    s->accumulates = NI_NONE;
     s->shape = ni_shape4(2, 1, 1, channels);
     s->key = key;
     s->in = in;

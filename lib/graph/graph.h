@@ -167,10 +167,12 @@ int64_t ni_graph_macs(const nas_graph *g, ni_node output);
 
 typedef struct ni_program ni_program;
 typedef struct {
-    uint32_t no_fusion;    /* plan every node alone, for comparison */
-    uint32_t threads_hint; /* unused by results; 0 */
-    int32_t isa;           /* NAS_ISA_BEST: the context's */
-    size_t memory_limit; /* bytes for intermediate tensors; 0: none. NAS_E_LIMIT if not to be met */
+    uint32_t no_fusion;  /* plan every node alone, for comparison */
+    uint32_t plan_only;  /* to be described, not run: no memory is taken */
+    int32_t isa;         /* NAS_ISA_BEST: the context's */
+    /* Bytes for intermediate tensors, constants and scratch; 0: none. It is met by making results
+     * again in the backward pass; NAS_E_LIMIT if that is not enough. */
+    size_t memory_limit;
 } ni_plan_options;
 /* The program computes `outputs`; those that are gradients of variables are written straight into a
  * gradient buffer (see ni_run). The graph must stay alive, and is frozen: it may grow no more.

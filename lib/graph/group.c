@@ -35,6 +35,10 @@ uint32_t ni_read_by_image(const ni_program *p, const ni_step *s) {
     return info->by_image ? info->by_image : UINT32_MAX;
 }
 
+bool ni_is_by_image(const ni_program *p, const ni_step *s) {
+    return !(ni_ops[s->op].flags & (NI_OP_LEAF | NI_OP_JOINS)) && ni_read_by_image(p, s);
+}
+
 static kind kind_of(const ni_program *p, const ni_step *s) {
     if (ni_ops[s->op].flags & NI_OP_LEAF) return LEAF;
     if (!ni_read_by_image(p, s)) return ALONE;
@@ -51,7 +55,6 @@ static uint32_t level_of(const ni_program *p, const ni_step *s, const uint32_t *
         uint32_t at = level[s->in[i]] + (!near && (from == MAPS || from == JOINS));
         if (at > most) most = at;
     }
-    if (s->late != NI_NONE && level[s->late] > most) most = level[s->late];
     return most;
 }
 
@@ -128,11 +131,12 @@ static nas_status make_groups(ni_program *p, const uint32_t *level) {
 }
 
 nas_status ni_order_steps(ni_program *p) {
-    ni_position *a = ni_calloc(p->context, p->n_steps + 1u, sizeof *a), *spare;
-    ni_position *b = ni_calloc(p->context, p->n_steps + 1u, sizeof *b), *sorted;
-    uint32_t *level = ni_calloc(p->context, p->n_steps + 1u, sizeof *level), n = 0;
+    size_t most = p->capacity + (size_t)1;
+    ni_position *a = ni_calloc(p->context, most, sizeof *a), *spare;
+    ni_position *b = ni_calloc(p->context, most, sizeof *b), *sorted;
+    uint32_t *level = ni_calloc(p->context, most, sizeof *level), n = 0;
     nas_status status = NAS_E_MEMORY;
-    p->order = ni_arena_alloc(p->arena, p->n_steps * sizeof *p->order + 1);
+    p->order = ni_arena_alloc(p->arena, most * sizeof *p->order);
     if (!a || !b || !level || !p->order) goto done;
     for (uint32_t i = 0; i < p->n_steps; i++) {
         p->steps[i].group = NI_NONE;
@@ -146,8 +150,16 @@ nas_status ni_order_steps(ni_program *p) {
     for (uint32_t i = 0; i < n; i++) {
         const ni_step *s = &p->steps[sorted[i].step];
         level[sorted[i].step] = level_of(p, s, level);
-        sorted[i].key = 2 * (uint64_t)level[sorted[i].step] + (kind_of(p, s) != ALONE);
     }
+    if (p->images && p->again != NI_AGAIN_NEVER) {
+        uint32_t before = n;
+        NI_GOTO(done, ni_make_again(p, level, sorted, &n));
+        if (n > before) sorted = ni_sort_positions(sorted, spare, n);
+        spare = sorted == a ? b : a;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        sorted[i].key = 2 * (uint64_t)level[sorted[i].step] +
+                        (kind_of(p, &p->steps[sorted[i].step]) != ALONE);
     if (p->images) sorted = ni_sort_positions(sorted, spare, n);
     for (uint32_t i = 0; i < n; i++)
         p->order[i] = sorted[i].step;

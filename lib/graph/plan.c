@@ -28,8 +28,8 @@ static nas_status copy_steps(ni_program *p, const ni_output *outputs, uint32_t n
             if (in != NI_NONE) step_of[in] = 1;
         }
     }
-    p->capacity = (uint32_t)(2 * live);
-    p->steps = ni_arena_alloc(p->arena, 2 * live * sizeof *p->steps + 1);
+    p->capacity = (uint32_t)(3 * live);
+    p->steps = ni_arena_alloc(p->arena, 3 * live * sizeof *p->steps + 1);
     uint32_t *in = ni_arena_alloc(p->arena, inputs * sizeof *in + 1);
     if (!p->steps || !in) goto done;
     for (size_t node = 0; node < nodes; node++) {
@@ -43,7 +43,7 @@ static nas_status copy_steps(ni_program *p, const ni_output *outputs, uint32_t n
         s->n_in = from->n_in;
         s->in = in;
         s->key = (uint64_t)p->n_steps << 20;
-        s->accumulates = s->late = NI_NONE;
+        s->accumulates = NI_NONE;
         for (uint32_t i = 0; i < from->n_in; i++) {
             ni_node read = ni_in(g, (ni_node)node, i);
             *in++ = read == NI_NONE ? NI_NONE : step_of[read];
@@ -142,13 +142,7 @@ too_large:
     return ni_fail(p->context, NAS_E_LIMIT, "the scratch memory of a plan is too large to count");
 }
 
-static nas_status allocate(ni_program *p, size_t limit) {
-    if (limit && (p->memory_bytes > limit || p->scratch_bytes > limit - p->memory_bytes))
-        return ni_fail(
-            p->context, NAS_E_LIMIT,
-            "the plan needs %zu bytes for intermediate tensors and %zu of scratch, and the "
-            "limit is %zu: use a smaller batch or a higher limit",
-            p->memory_bytes, p->scratch_bytes, limit);
+static nas_status allocate(ni_program *p) {
     p->address = ni_arena_alloc(p->arena, p->n_steps * sizeof *p->address + 1);
     p->memory = ni_alloc_aligned(p->context, p->memory_bytes + NI_ALIGN);
     p->constants = ni_alloc_aligned(p->context, p->constant_bytes + NI_ALIGN);
@@ -163,37 +157,39 @@ static nas_status allocate(ni_program *p, size_t limit) {
     return NAS_OK;
 }
 
-nas_status ni_program_create(ni_program **out, nas_graph *g, const ni_output *outputs, uint32_t n,
-                             const ni_plan_options *options) {
-    const ni_plan_options none = {0, 0, NAS_ISA_BEST, 0};
-    nas_context *context = g->context;
+static nas_status check_outputs(nas_graph *g, const ni_output *outputs, uint32_t n) {
     char text[NI_NODE_TEXT];
-    ni_program *p;
-    nas_status status;
-    if (!options) options = &none;
     for (uint32_t i = 0; i < n; i++) {
         if (outputs[i].node >= g->nodes.n)
-            return ni_fail(context, NAS_E_INVALID, "program: the graph has no node %" PRIu32,
+            return ni_fail(g->context, NAS_E_INVALID, "program: the graph has no node %" PRIu32,
                            outputs[i].node);
         if (ni_at(g, outputs[i].node)->op == NI_OP_LABELS)
-            return ni_fail(context, NAS_E_INVALID, "program: labels cannot be an output");
+            return ni_fail(g->context, NAS_E_INVALID, "program: labels cannot be an output");
         if (outputs[i].slot == NI_NONE) continue;
         if (outputs[i].slot >= ni_vars_count(g->vars) ||
             !ni_shape_equal(ni_vars_get(g->vars, outputs[i].slot)->shape,
                             ni_at(g, outputs[i].node)->shape))
-            return ni_fail(context, NAS_E_SHAPE,
+            return ni_fail(g->context, NAS_E_SHAPE,
                            "program: %s is not the gradient of a variable %" PRIu32,
                            ni_node_text(g, outputs[i].node, text), outputs[i].slot);
     }
-    p = ni_calloc(context, 1, sizeof *p);
+    return NAS_OK;
+}
+
+/* All that is to be known, and no memory for tensors yet. */
+static nas_status make_plan(ni_program **out, nas_graph *g, const ni_output *outputs, uint32_t n,
+                            const ni_plan_options *options, ni_again again) {
+    ni_program *p = ni_calloc(g->context, 1, sizeof *p);
+    nas_status status;
     if (!p) return NAS_E_MEMORY;
-    p->context = context;
+    p->context = g->context;
     p->graph = g;
     p->dtype = g->dtype;
     p->element = ni_dtype_size(g->dtype);
+    p->again = again;
     ni_kernels_get(&p->kernels, g->dtype,
-                   options->isa == NAS_ISA_BEST ? nas_context_isa(context) : options->isa);
-    NI_GOTO(fail, ni_arena_create(&p->arena, context));
+                   options->isa == NAS_ISA_BEST ? nas_context_isa(g->context) : options->isa);
+    NI_GOTO(fail, ni_arena_create(&p->arena, g->context));
     NI_GOTO(fail, copy_steps(p, outputs, n));
     ni_fold(p);
     ni_sweep_dead(p);
@@ -205,7 +201,48 @@ nas_status ni_program_create(ni_program **out, nas_graph *g, const ni_output *ou
     NI_GOTO(fail, ni_order_steps(p));
     NI_GOTO(fail, ni_place_steps(p));
     NI_GOTO(fail, plan_scratch(p));
-    NI_GOTO(fail, allocate(p, options->memory_limit));
+    *out = p;
+    return NAS_OK;
+fail:
+    ni_program_free(p);
+    return status;
+}
+
+/* What stays in the last cache anyway is better kept than made again. */
+enum { CACHED_BYTES = 128 << 20 };
+
+nas_status ni_program_create(ni_program **out, nas_graph *g, const ni_output *outputs, uint32_t n,
+                             const ni_plan_options *options) {
+    const ni_plan_options none = {.isa = NAS_ISA_BEST};
+    ni_program *p = NULL;
+    nas_status status;
+    if (!options) options = &none;
+    NI_TRY(check_outputs(g, outputs, n));
+    size_t limit = options->memory_limit;
+    for (ni_again again = NI_AGAIN_NEVER; again <= NI_AGAIN_MOST; again++) {
+        ni_program *next;
+        NI_GOTO(fail, make_plan(&next, g, outputs, n, options, again));
+        if (p && next->memory_bytes >= p->memory_bytes) {
+            ni_program_free(next);
+        } else {
+            ni_program_free(p);
+            p = next;
+        }
+        if (options->no_fusion) break;
+        if (limit ? ni_program_bytes(p) <= limit
+                  : again == NI_AGAIN_CHEAP || p->memory_bytes <= CACHED_BYTES)
+            break;
+    }
+    if (limit && ni_program_bytes(p) > limit) {
+        status = ni_fail(
+            p->context, NAS_E_LIMIT,
+            "the plan needs %zu bytes for intermediate tensors, %zu for constants and %zu of scratch, "
+            "with all made again that can be, and the limit is %zu: use a smaller batch or a higher "
+            "limit",
+            p->memory_bytes, p->constant_bytes, p->scratch_bytes, limit);
+        goto fail;
+    }
+    if (!options->plan_only) NI_GOTO(fail, allocate(p));
     g->programs++;
     *out = p;
     return NAS_OK;

@@ -26,7 +26,6 @@ typedef struct ni_step {
     uint64_t key;  /* steps run in order of their keys */
     uint32_t dead; /* nobody reads it */
     double clamp;  /* of convolutions that read a norm: what is read is no more than that; 0 */
-    uint32_t late; /* it waits for that step, though it does not read it; NI_NONE */
     uint32_t
         accumulates; /* index of the input that the result is added to, in its memory; NI_NONE */
 
@@ -69,6 +68,13 @@ typedef struct {
     ni_bn_update update;
 } ni_program_update;
 
+/* What is made again for far readers, instead of being kept for them (again.c). */
+typedef enum {
+    NI_AGAIN_NEVER,
+    NI_AGAIN_CHEAP, /* what is about as cheap to make as to read from memory */
+    NI_AGAIN_MOST   /* convolutions too */
+} ni_again;
+
 struct ni_program {
     nas_context *context;
     nas_graph *graph;
@@ -80,6 +86,7 @@ struct ni_program {
     uint32_t n_steps, capacity; /* fusion may add some */
     uint32_t *order; /* of the steps that run */
     uint32_t n_order;
+    ni_again again; /* what may be made again instead of kept */
     int64_t images; /* the batch, where steps may run some images at a time; 0 */
     ni_group *groups;
     uint32_t n_groups;
@@ -186,6 +193,10 @@ static inline bool ni_mask_has(uint32_t mask, uint32_t i) {
 nas_status ni_order_steps(ni_program *p);
 /* Bit i: input i of the step is read image by image. */
 uint32_t ni_read_by_image(const ni_program *p, const ni_step *s);
+/* again.c: level: of each step; list: the n steps that run, in the order of their keys. Both have room
+ * for p->capacity. */
+nas_status ni_make_again(ni_program *p, uint32_t *level, ni_position *list, uint32_t *n);
+bool ni_is_by_image(const ni_program *p, const ni_step *s); /* and not joined from parts */
 /* exec_group.c */
 void ni_run_alone(ni_program *p, const ni_step *s);
 void ni_run_group(ni_program *p, const ni_group *g);
