@@ -1,9 +1,11 @@
 # Sourced by the tests of the nas program: $nas is the program, $dir a folder of its own; cases are
 # counted, and told as TAP. Ends by "finish".
 set -u
-nas=$1
+case $1 in
+/*) nas=$1 ;;
+*) nas=$PWD/$1 ;;
+esac
 dir=$(mktemp -d)
-# a child that hangs must not outlive the test
 trap 'rm -rf "$dir"' EXIT
 n=0
 good=0
