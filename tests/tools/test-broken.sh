@@ -154,7 +154,7 @@ chmod 444 "$dir/locked/good/search.nas"
 if ! touch "$dir/locked/x" 2>/dev/null; then
     plain="env"
 elif command -v setpriv >/dev/null 2>&1 &&
-    ! setpriv --bounding-set=-all --inh-caps=-all touch "$dir/locked/x" 2>/dev/null; then
+    ! setpriv --bounding-set=-all --inh-caps=-all touch "$dir/locked/y" 2>/dev/null; then
     plain="setpriv --bounding-set=-all --inh-caps=-all"
 fi
 if [ -n "$plain" ]; then
