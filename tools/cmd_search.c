@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,11 +27,13 @@ typedef struct {
     /* For the line of progress. */
     char best_text[40];
     double best, started;
-    nas_search_progress before; /* as this run found it */
-    flying *in_flight;          /* up to window */
-    uint32_t n_in_flight;
-    double trial_seconds; /* of this run's trials together */
-    double work;          /* images times MACs that they trained on together */
+    nas_search_progress before;      /* as this run found it */
+    flying *in_flight;               /* up to window */
+    uint32_t n_in_flight, n_workers; /* of those in flight the first n_workers are being trained */
+    double trial_seconds;            /* of this run's trials together */
+    double work;                     /* images times MACs that they trained on together */
+    double next_tick;
+    pthread_mutex_t mutex; /* the search may ask whether to stop from any of its threads */
     uint64_t n_trials;
     uint64_t best_trial;
 } job;
@@ -49,11 +52,11 @@ static double images_seen(const job *j, const nas_train_options *o, double epoch
 }
 
 /* Of the final training of the best so far, at the speed at which this run's trials trained. */
-static double final_seconds(const job *j, double spent) {
+static double final_seconds(const job *j, double speed) {
     double macs;
-    if (j->work <= 0 || nas_store_metric(j->store, j->best_trial, "macs", &macs) < 0) return 0;
+    if (!(speed > 0) || nas_store_metric(j->store, j->best_trial, "macs", &macs) < 0) return 0;
     const nas_train_options *o = &j->parts.final;
-    double seconds = images_seen(j, o, o->epochs) * macs * spent / j->work;
+    double seconds = images_seen(j, o, o->epochs) * macs / speed;
     return o->max_seconds > 0 && seconds > (double)o->max_seconds ? (double)o->max_seconds
                                                                   : seconds;
 }
@@ -73,7 +76,7 @@ static void left(const job *j, char *buffer, size_t capacity) {
     if (j->n_trials == 0 || spent <= 0 || nas_search_state(j->search, &p) < 0) return;
     /* What runs counts by its epochs, or by the time that a trial took so far. */
     double mean = j->trial_seconds / (double)j->n_trials, parts = 0;
-    for (uint32_t i = 0; i < j->n_in_flight; i++) {
+    for (uint32_t i = 0; i < j->n_in_flight && i < j->n_workers; i++) {
         double part = mean > 0 ? (now - j->in_flight[i].began) / mean : 0;
         if (part > 0.95) part = 0.95;
         parts += j->in_flight[i].part > part ? j->in_flight[i].part : part;
@@ -87,18 +90,47 @@ static void left(const job *j, char *buffer, size_t capacity) {
     if (epochs > 0) rest = least(rest, j->options.max_epochs, p.epochs, rate * epochs);
     rest = least(rest, j->options.max_seconds, p.seconds, 1);
     if (!isfinite(rest)) return;
-    tool_duration(rest + final_seconds(j, spent), text, sizeof text);
+    double work = j->work * ((double)j->n_trials + parts) / (double)j->n_trials;
+    tool_duration(rest + final_seconds(j, work / spent), text, sizeof text);
     snprintf(buffer, capacity, ", %s left", text);
 }
 
 /* ---- the search's hooks
  * --------------------------------------------------------------------------------------------- */
 
+/* The terminal's line while trials run. */
+static void tick(job *j) {
+    char text[200], rest[48], budget[32] = "";
+    nas_search_progress p = {.struct_size = sizeof p};
+    if (!j->lines.terminal) return;
+    left(j, rest, sizeof rest);
+    (void)nas_search_state(j->search, &p);
+    if (j->options.max_trials) snprintf(budget, sizeof budget, "/%" PRIu64, j->options.max_trials);
+    snprintf(text, sizeof text, "%" PRIu64 "%s done, %" PRIu32 " running  best %s%s", p.trials,
+             budget, j->n_in_flight < j->n_workers ? j->n_in_flight : j->n_workers, j->best_text,
+             rest);
+    tool_line(&j->lines, false, text);
+    j->next_tick = tool_clock() + 1;
+}
+
+static int32_t on_poll(void *user, nas_search *search) {
+    job *j = user;
+    (void)search;
+    if (!j->lines.terminal) return 0;
+    pthread_mutex_lock(&j->mutex);
+    if (tool_clock() >= j->next_tick) tick(j);
+    pthread_mutex_unlock(&j->mutex);
+    return 0;
+}
+
 static nas_status on_start(void *user, nas_search *search, const nas_proposal *proposal) {
     job *j = user;
     (void)search;
+    pthread_mutex_lock(&j->mutex);
     if (j->n_in_flight < j->options.window)
         j->in_flight[j->n_in_flight++] = (flying){nas_proposal_trial(proposal), tool_clock(), 0};
+    tick(j);
+    pthread_mutex_unlock(&j->mutex);
     return NAS_OK;
 }
 
@@ -106,6 +138,13 @@ static flying *find(job *j, uint64_t trial) {
     for (uint32_t i = 0; i < j->n_in_flight; i++)
         if (j->in_flight[i].trial == trial) return &j->in_flight[i];
     return NULL;
+}
+
+/* The next one takes its place. */
+static void landed(job *j, flying *flew) {
+    uint32_t at = (uint32_t)(flew - j->in_flight), next = j->n_workers - 1;
+    memmove(flew, flew + 1, (--j->n_in_flight - at) * sizeof *flew);
+    if (at <= next && next < j->n_in_flight) j->in_flight[next].began = tool_clock();
 }
 
 static void metric_text(const job *j, const nas_result *result, char *buffer, size_t capacity) {
@@ -127,8 +166,9 @@ static nas_status on_trial(void *user, nas_search *search, const nas_trial *tria
     job *j = user;
     char text[500], rest[48], now[40], budget[32] = "";
     double macs, epochs = j->parts.trial.epochs;
-    flying *flew = find(j, trial->number);
     (void)search;
+    pthread_mutex_lock(&j->mutex);
+    flying *flew = find(j, trial->number);
     metric_text(j, result, now, sizeof now);
     if (trial->score > j->best) {
         j->best = trial->score;
@@ -138,7 +178,7 @@ static nas_status on_trial(void *user, nas_search *search, const nas_trial *tria
     if (flew) {
         j->n_trials++;
         j->trial_seconds += tool_clock() - flew->began;
-        *flew = j->in_flight[--j->n_in_flight];
+        landed(j, flew);
         (void)nas_result_metric(result, "epochs", &epochs);
         if (nas_result_metric(result, "macs", &macs) >= 0)
             j->work += images_seen(j, &j->parts.trial, epochs) * macs;
@@ -150,21 +190,20 @@ static nas_status on_trial(void *user, nas_search *search, const nas_trial *tria
     snprintf(text, sizeof text, "trial %-3" PRIu64 " %s  best %s  %" PRIu64 "%s done%s  %.300s",
              trial->number, now, j->best_text, p.trials, budget, rest, trial->arch);
     tool_line(&j->lines, true, text);
+    tick(j);
+    pthread_mutex_unlock(&j->mutex);
     return NAS_OK;
 }
 
 static nas_status on_epoch(void *user, nas_search *search, const nas_proposal *proposal,
                            double done, double total, const char *metric, double value) {
     job *j = user;
-    char text[200], rest[48];
-    flying *flew = find(j, nas_proposal_trial(proposal));
     (void)search, (void)metric, (void)value;
+    pthread_mutex_lock(&j->mutex);
+    flying *flew = find(j, nas_proposal_trial(proposal));
     if (flew && total > 0) flew->part = done / total;
-    if (!j->lines.terminal) return NAS_OK;
-    left(j, rest, sizeof rest);
-    snprintf(text, sizeof text, "trial %-3" PRIu64 " epoch %.4g of %.4g  best %s%s",
-             nas_proposal_trial(proposal), done, total, j->best_text, rest);
-    tool_line(&j->lines, false, text);
+    tick(j);
+    pthread_mutex_unlock(&j->mutex);
     return NAS_OK;
 }
 
@@ -200,12 +239,15 @@ static int search(job *j) {
     hooks.trial_started = on_start;
     hooks.trial_ended = on_trial;
     hooks.epoch_ended = on_epoch;
+    hooks.should_stop = on_poll;
     j->best = -INFINITY;
     snprintf(j->best_text, sizeof j->best_text, "-");
     int code = tool_parts_options(&j->parts, &j->settings, &j->options);
     if (code) return code;
     if (!(j->in_flight = calloc((size_t)j->options.window + 1, sizeof *j->in_flight)))
         return tool_memory();
+    j->n_workers = j->options.workers ? j->options.workers : nas_context_threads(j->context);
+    if (j->n_workers > j->options.window) j->n_workers = j->options.window;
     if ((code = open_search(j, &hooks))) return code;
 
     nas_trial best = {.struct_size = sizeof best};
@@ -403,6 +445,7 @@ static int run(job *j) {
     uint64_t threads;
     char *space = NULL;
     tool_signals(NULL);
+    pthread_mutex_init(&j->mutex, NULL);
     int code = j->from_store ? from_store(j, &space) : 0;
     if (!code) code = tool_settings_whole(&j->settings, "", "threads", 4096, 0, &threads);
     if (!code && !(j->context = tool_context((unsigned)threads))) code = EXIT_FAILED;
@@ -414,6 +457,7 @@ static int run(job *j) {
     nas_store_free(j->store);
     tool_parts_free(&j->parts);
     nas_context_free(j->context);
+    pthread_mutex_destroy(&j->mutex);
     free(j->in_flight);
     free(space);
     return code;

@@ -20,7 +20,7 @@ static const struct {
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
-static void say_error(const char *format, va_list arguments) {
+__attribute__((format(printf, 1, 0))) static void say_error(const char *format, va_list arguments) {
     fputs("nas: ", stderr);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
