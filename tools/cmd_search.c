@@ -1,18 +1,11 @@
 /* nas search, nas resume: a search as its settings say, then the longer training of the best. */
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "nas.h"
-
-typedef struct {
-    uint64_t trial;
-    double began, part; /* part: of its epochs, as it reported */
-} flying;
 
 typedef struct {
     tool_settings settings;
@@ -24,188 +17,8 @@ typedef struct {
     nas_store *store;
     nas_search *search;
     nas_search_options options;
-    /* For the line of progress. */
-    char best_text[40];
-    double best, started;
-    nas_search_progress before;      /* as this run found it */
-    flying *in_flight;               /* up to window */
-    uint32_t n_in_flight, n_workers; /* of those in flight the first n_workers are being trained */
-    double trial_seconds;            /* of this run's trials together */
-    double work;                     /* images times MACs that they trained on together */
-    double next_tick;
-    pthread_mutex_t mutex; /* the search may ask whether to stop from any of its threads */
-    uint64_t n_trials;
-    uint64_t best_trial;
+    tool_progress *progress;
 } job;
-
-/* ---- how long it will take
- * ------------------------------------------------------------------------------------------ */
-
-/* Images that a training sees; measuring an image costs a third of training on it. */
-static double images_seen(const job *j, const nas_train_options *o, double epochs) {
-    nas_dataset_info d = {.struct_size = sizeof d};
-    if (nas_dataset_describe(j->parts.data, &d) < 0) return 0;
-    double train = (double)(d.n_train + (o->use_validation ? d.n_validation : 0));
-    double measured = o->use_validation ? 0 : (double)d.n_validation;
-    measured *= o->validate == 1 ? ceil(epochs) : o->validate == 2 ? 1 : 0;
-    return epochs * o->data_fraction * train + measured / 3;
-}
-
-/* Of the final training of the best so far, at the speed at which this run's trials trained. */
-static double final_seconds(const job *j, double speed) {
-    double macs;
-    if (!(speed > 0) || nas_store_metric(j->store, j->best_trial, "macs", &macs) < 0) return 0;
-    const nas_train_options *o = &j->parts.final;
-    double seconds = images_seen(j, o, o->epochs) * macs / speed;
-    return o->max_seconds > 0 && seconds > (double)o->max_seconds ? (double)o->max_seconds
-                                                                  : seconds;
-}
-
-static double least(double a, double limit, double done, double rate) {
-    if (!(limit > 0)) return a;
-    double left = limit > done ? (limit - done) / rate : 0;
-    return left < a ? left : a;
-}
-
-/* ", 85 s left", or nothing where it cannot be told: no trial has finished, no budget ends it. */
-static void left(const job *j, char *buffer, size_t capacity) {
-    nas_search_progress p = {.struct_size = sizeof p};
-    char text[32];
-    double now = tool_clock(), spent = now - j->started;
-    buffer[0] = 0;
-    if (j->n_trials == 0 || spent <= 0 || nas_search_state(j->search, &p) < 0) return;
-    /* What runs counts by its epochs, or by the time that a trial took so far. */
-    double mean = j->trial_seconds / (double)j->n_trials, parts = 0;
-    for (uint32_t i = 0; i < j->n_in_flight && i < j->n_workers; i++) {
-        double part = mean > 0 ? (now - j->in_flight[i].began) / mean : 0;
-        if (part > 0.95) part = 0.95;
-        parts += j->in_flight[i].part > part ? j->in_flight[i].part : part;
-    }
-    double done = (double)p.trials + parts, rate = ((double)j->n_trials + parts) / spent;
-    double share = (double)(p.evaluations - j->before.evaluations) / (double)j->n_trials;
-    double epochs = (p.epochs - j->before.epochs) / (double)j->n_trials, rest = INFINITY;
-    rest = least(rest, (double)j->options.max_trials, done, rate);
-    if (share > 0)
-        rest = least(rest, (double)j->options.max_evaluations, (double)p.evaluations, rate * share);
-    if (epochs > 0) rest = least(rest, j->options.max_epochs, p.epochs, rate * epochs);
-    rest = least(rest, j->options.max_seconds, p.seconds, 1);
-    if (!isfinite(rest)) return;
-    double work = j->work * ((double)j->n_trials + parts) / (double)j->n_trials;
-    tool_duration(rest + final_seconds(j, work / spent), text, sizeof text);
-    snprintf(buffer, capacity, ", %s left", text);
-}
-
-/* ---- the search's hooks
- * --------------------------------------------------------------------------------------------- */
-
-/* The terminal's line while trials run. */
-static void tick(job *j) {
-    char text[200], rest[48], budget[32] = "";
-    nas_search_progress p = {.struct_size = sizeof p};
-    if (!j->lines.terminal) return;
-    left(j, rest, sizeof rest);
-    (void)nas_search_state(j->search, &p);
-    if (j->options.max_trials) snprintf(budget, sizeof budget, "/%" PRIu64, j->options.max_trials);
-    snprintf(text, sizeof text, "%" PRIu64 "%s done, %" PRIu32 " running  best %s%s", p.trials,
-             budget, j->n_in_flight < j->n_workers ? j->n_in_flight : j->n_workers, j->best_text,
-             rest);
-    tool_line(&j->lines, false, text);
-    j->next_tick = tool_clock() + 1;
-}
-
-static int32_t on_poll(void *user, nas_search *search) {
-    job *j = user;
-    (void)search;
-    if (!j->lines.terminal) return 0;
-    pthread_mutex_lock(&j->mutex);
-    if (tool_clock() >= j->next_tick) tick(j);
-    pthread_mutex_unlock(&j->mutex);
-    return 0;
-}
-
-static nas_status on_start(void *user, nas_search *search, const nas_proposal *proposal) {
-    job *j = user;
-    (void)search;
-    pthread_mutex_lock(&j->mutex);
-    if (j->n_in_flight < j->options.window)
-        j->in_flight[j->n_in_flight++] = (flying){nas_proposal_trial(proposal), tool_clock(), 0};
-    tick(j);
-    pthread_mutex_unlock(&j->mutex);
-    return NAS_OK;
-}
-
-static flying *find(job *j, uint64_t trial) {
-    for (uint32_t i = 0; i < j->n_in_flight; i++)
-        if (j->in_flight[i].trial == trial) return &j->in_flight[i];
-    return NULL;
-}
-
-/* The next one takes its place. */
-static void landed(job *j, flying *flew) {
-    uint32_t at = (uint32_t)(flew - j->in_flight), next = j->n_workers - 1;
-    memmove(flew, flew + 1, (--j->n_in_flight - at) * sizeof *flew);
-    if (at <= next && next < j->n_in_flight) j->in_flight[next].began = tool_clock();
-}
-
-static void metric_text(const job *j, const nas_result *result, char *buffer, size_t capacity) {
-    const char *name = j->parts.objective.metric, *tail = strstr(name, "accuracy");
-    double value;
-    char number[32];
-    if (nas_result_metric(result, name, &value) < 0) {
-        snprintf(buffer, capacity, "infeasible");
-    } else if (tail && strcmp(tail, "accuracy") == 0) {
-        tool_number(100 * value, 2, number, sizeof number);
-        snprintf(buffer, capacity, "%s %%", number);
-    } else {
-        snprintf(buffer, capacity, "%.20s %.6g", name, value);
-    }
-}
-
-static nas_status on_trial(void *user, nas_search *search, const nas_trial *trial,
-                           const nas_result *result) {
-    job *j = user;
-    char text[500], rest[48], now[40], budget[32] = "";
-    double macs, epochs = j->parts.trial.epochs;
-    (void)search;
-    pthread_mutex_lock(&j->mutex);
-    flying *flew = find(j, trial->number);
-    metric_text(j, result, now, sizeof now);
-    if (trial->score > j->best) {
-        j->best = trial->score;
-        j->best_trial = trial->number;
-        memcpy(j->best_text, now, sizeof now);
-    }
-    if (flew) {
-        j->n_trials++;
-        j->trial_seconds += tool_clock() - flew->began;
-        landed(j, flew);
-        (void)nas_result_metric(result, "epochs", &epochs);
-        if (nas_result_metric(result, "macs", &macs) >= 0)
-            j->work += images_seen(j, &j->parts.trial, epochs) * macs;
-    }
-    nas_search_progress p = {.struct_size = sizeof p};
-    (void)nas_search_state(j->search, &p);
-    if (j->options.max_trials) snprintf(budget, sizeof budget, "/%" PRIu64, j->options.max_trials);
-    left(j, rest, sizeof rest);
-    snprintf(text, sizeof text, "trial %-3" PRIu64 " %s  best %s  %" PRIu64 "%s done%s  %.300s",
-             trial->number, now, j->best_text, p.trials, budget, rest, trial->arch);
-    tool_line(&j->lines, true, text);
-    tick(j);
-    pthread_mutex_unlock(&j->mutex);
-    return NAS_OK;
-}
-
-static nas_status on_epoch(void *user, nas_search *search, const nas_proposal *proposal,
-                           double done, double total, const char *metric, double value) {
-    job *j = user;
-    (void)search, (void)metric, (void)value;
-    pthread_mutex_lock(&j->mutex);
-    flying *flew = find(j, nas_proposal_trial(proposal));
-    if (flew && total > 0) flew->part = done / total;
-    tick(j);
-    pthread_mutex_unlock(&j->mutex);
-    return NAS_OK;
-}
 
 /* ---- the search
  * --------------------------------------------------------------------------------------------------------
@@ -233,40 +46,14 @@ static int open_search(job *j, const nas_search_hooks *hooks) {
 
 static int search(job *j) {
     nas_search_hooks hooks;
-    memset(&hooks, 0, sizeof hooks);
-    hooks.struct_size = sizeof hooks;
-    hooks.user = j;
-    hooks.trial_started = on_start;
-    hooks.trial_ended = on_trial;
-    hooks.epoch_ended = on_epoch;
-    hooks.should_stop = on_poll;
-    j->best = -INFINITY;
-    snprintf(j->best_text, sizeof j->best_text, "-");
     int code = tool_parts_options(&j->parts, &j->settings, &j->options);
     if (code) return code;
-    if (!(j->in_flight = calloc((size_t)j->options.window + 1, sizeof *j->in_flight)))
-        return tool_memory();
-    j->n_workers = j->options.workers ? j->options.workers : nas_context_threads(j->context);
-    if (j->n_workers > j->options.window) j->n_workers = j->options.window;
+    j->progress = tool_progress_create(&j->parts, &j->options, &j->lines);
+    if (!j->progress) return tool_memory();
+    tool_progress_hooks(j->progress, &hooks);
     if ((code = open_search(j, &hooks))) return code;
-
-    nas_trial best = {.struct_size = sizeof best};
-    j->before.struct_size = sizeof j->before;
-    if (nas_search_state(j->search, &j->before) < 0) return tool_failed(j->context);
-    if (nas_search_best(j->search, &best) >= 0) {
-        double accuracy;
-        j->best = best.score;
-        j->best_trial = best.number;
-        if (nas_store_metric(j->store, best.number, "accuracy", &accuracy) >= 0)
-            snprintf(j->best_text, sizeof j->best_text, "%.2f %%", 100 * accuracy);
-    }
-    if (j->before.trials) {
-        char text[80];
-        snprintf(text, sizeof text, "the store has %" PRIu64 " trials already", j->before.trials);
-        tool_line(&j->lines, true, text);
-    }
+    if (tool_progress_begin(j->progress, j->search) < 0) return tool_failed(j->context);
     int32_t ended = NAS_ENDED_NOT;
-    j->started = tool_clock();
     tool_signals(j->search);
     nas_status status = nas_search_run(j->search, &ended);
     tool_signals(NULL);
@@ -445,7 +232,6 @@ static int run(job *j) {
     uint64_t threads;
     char *space = NULL;
     tool_signals(NULL);
-    pthread_mutex_init(&j->mutex, NULL);
     int code = j->from_store ? from_store(j, &space) : 0;
     if (!code) code = tool_settings_whole(&j->settings, "", "threads", 4096, 0, &threads);
     if (!code && !(j->context = tool_context((unsigned)threads))) code = EXIT_FAILED;
@@ -457,8 +243,7 @@ static int run(job *j) {
     nas_store_free(j->store);
     tool_parts_free(&j->parts);
     nas_context_free(j->context);
-    pthread_mutex_destroy(&j->mutex);
-    free(j->in_flight);
+    tool_progress_free(j->progress);
     free(space);
     return code;
 }

@@ -171,6 +171,18 @@ void tool_line(tool_lines *lines, bool stays, const char *text);
 void tool_lines_clear(tool_lines *lines);
 double tool_clock(void);
 
+/* ---- the lines of a search (progress.c)
+ * ------------------------------------------------------------------------ */
+
+typedef struct tool_progress tool_progress;
+/* All are borrowed, and stay. NULL: out of memory. */
+tool_progress *tool_progress_create(const tool_parts *parts, const nas_search_options *options,
+                                    tool_lines *lines);
+void tool_progress_free(tool_progress *progress);
+void tool_progress_hooks(tool_progress *progress, nas_search_hooks *hooks);
+/* Before the search runs. */
+nas_status tool_progress_begin(tool_progress *progress, nas_search *search);
+
 /* ---- a whole training, measured on the test images (final.c)
  * -------------------------------------------------- */
 

@@ -5,9 +5,9 @@
 make_data 400
 make_search "$dir/search.yaml"
 # Epochs that take long enough to be interrupted between two lines, on any machine.
-set -- -s final.epochs=60 -s final.momentum=0.8 -s final.ema=0.9
+set -- -s final.epochs=40 -s final.momentum=0.8 -s final.ema=0.9
 timeout 120 "$nas" search "$dir/search.yaml" -o "$dir/straight" "$@" >"$dir/out" 2>&1
-case_is "an uninterrupted search" 0 "$?" "final training: epoch 60/60" "$dir/out"
+case_is "an uninterrupted search" 0 "$?" "final training: epoch 40/40" "$dir/out"
 "$nas" dump "$dir/straight" >"$dir/dump.straight"
 
 # Runs nas with the arguments and sends a signal when a line has the words. The line's pipe is read
@@ -42,15 +42,15 @@ ends_alike() { # description, folder
     same "$1: the same weights" "$2/best.safetensors" "$dir/straight/best.safetensors"
 }
 
-interrupt KILL "final training: epoch 7/60" search "$dir/search.yaml" -o "$dir/a" "$@"
+interrupt KILL "final training: epoch 7/40" search "$dir/search.yaml" -o "$dir/a" "$@"
 case_is "kill -9 in the final training" 137 "$got" "" "$dir/rest"
 [ ! -e "$dir/a/best.safetensors" ]
 case_is "it left no weights" 0 "$?" "" "$dir/rest"
-interrupt KILL "final training: epoch 20/60" resume "$dir/a"
+interrupt KILL "final training: epoch 20/40" resume "$dir/a"
 case_is "kill -9 once more" 137 "$got" "" "$dir/rest"
 ends_alike "kill -9 in the final training" "$dir/a"
-grep -q "goes on after epoch" "$dir/resumed" && ! grep -q "epoch 7/60" "$dir/resumed"
-case_is "no epoch was trained twice" 0 "$?" "epoch 60/60" "$dir/resumed"
+grep -q "goes on after epoch" "$dir/resumed" && ! grep -q "epoch 7/40" "$dir/resumed"
+case_is "no epoch was trained twice" 0 "$?" "epoch 40/40" "$dir/resumed"
 if python3 -c 'import sqlite3' 2>/dev/null; then
     python3 - "$dir/a/search.nas" "$dir/straight/search.nas" >"$dir/out" 2>&1 <<'END'
 import sqlite3, sys
@@ -58,8 +58,8 @@ curves = []
 for path in sys.argv[1:]:
     facts = dict(sqlite3.connect(path).execute("SELECT key, value FROM fact"))
     curve = [line.split() for line in facts["final.curve"].splitlines()]
-    assert [float(x[0]) for x in curve] == list(range(1, 61)), curve
-    assert float(facts["final.epochs"]) == 60 and float(facts["final.params"]) > 0, facts
+    assert [float(x[0]) for x in curve] == list(range(1, 41)), curve
+    assert float(facts["final.epochs"]) == 40 and float(facts["final.params"]) > 0, facts
     assert float(facts["final.seconds"]) > 0 and 0 <= float(facts["final.test_accuracy"]) <= 1
     curves.append([x[:2] for x in curve])
 assert curves[0] == curves[1]
@@ -70,14 +70,14 @@ else
     skip "the store has the facts, and one curve" "Python has no sqlite3"
 fi
 
-interrupt INT "final training: epoch 3/60" search "$dir/search.yaml" -o "$dir/b" "$@"
+interrupt INT "final training: epoch 3/40" search "$dir/search.yaml" -o "$dir/b" "$@"
 case_is "Ctrl-C in the final training" 1 "$got" "nas: interrupted; go on with: nas resume $dir/b/search.nas" "$dir/rest"
-interrupt TERM "final training: epoch 30/60" search "$dir/search.yaml" -o "$dir/b" --resume "$@"
+interrupt TERM "final training: epoch 30/40" search "$dir/search.yaml" -o "$dir/b" --resume "$@"
 case_is "SIGTERM after it" 1 "$got" "nas: interrupted" "$dir/rest"
 ends_alike "Ctrl-C in the final training" "$dir/b"
 
 # In the search: trials that take longer.
-set -- "$@" --epochs 20 -s evaluator.batch=10
+set -- "$@" --epochs 10 -s evaluator.batch=10 -s final.epochs=2
 timeout 120 "$nas" search "$dir/search.yaml" -o "$dir/long" "$@" -q >"$dir/out" 2>&1
 case_is "longer trials" 0 "$?" "test accuracy" "$dir/out"
 "$nas" dump "$dir/long" >"$dir/dump.straight"

@@ -11,6 +11,33 @@ for line in "trial 0 " "6/6 done" "search: 6 trials, " "best of the search: tria
     grep -qF -- "$line" "$dir/out"
     case_is "it says \"$(basename "$line")\"" 0 "$?" "" "$dir/out"
 done
+printf '\033' >"$dir/escape"
+grep -qF -f "$dir/escape" "$dir/out"
+case_is "piped lines are plain" 1 "$?" "" "$dir/out"
+cp "$dir/out" "$dir/piped"
+python3 - "$nas" search "$dir/search.yaml" -o "$dir/tty" >"$dir/out" 2>&1 <<'END'
+import os, pty, sys
+process, terminal = pty.fork()
+if process == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+text = b""
+while True:
+    try:
+        more = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not more:
+        break
+    text += more
+status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+assert status == 0, (status, text)
+# a live line is rubbed out before the next; the last lines stay as they are when piped
+assert b"\r\x1b[K" in text and b" running  best " in text and b" left" in text, text
+assert not text.splitlines()[-1].startswith(b"\x1b"), text
+print("live")
+END
+case_is "on a terminal a live line" 0 "$?" "live" "$dir/out"
+cp "$dir/piped" "$dir/out"
 sed -n "s|^$dir/a/best.arch .*try:  nas ||p" "$dir/out" >"$dir/next"
 sh -c "$nas $(cat "$dir/next")" >"$dir/out" 2>&1
 case_is "the command that it names works" 0 "$?" "activation_bytes" "$dir/out"
