@@ -19,7 +19,7 @@ _nas() {
         budget.target= budget.trial_seconds= objective.metric= objective.minimise= final.epochs="
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        _nas_words "search resume replay list dump train space arch --help --version"
+        _nas_words "search resume replay list report dump train space arch --help --version"
         return
     fi
     # --option=value comes as three words
@@ -58,7 +58,7 @@ _nas() {
         return
         ;;
     --seed | --trials | --seconds | --epochs | --final-epochs | --window | --workers | --threads | \
-        --param | -p | --count | -n | --best | -b)
+        --param | -p | --count | -n | --best | -b | --title)
         return
         ;;
     esac
@@ -70,7 +70,7 @@ _nas() {
             case ${COMP_WORDS[i - 1]} in
             = | --set | -s | --space | --data | --controller | --seed | --trials | --seconds | --epochs | \
                 --final-epochs | --window | --workers | --threads | --param | -p | --output | -o | \
-                --count | -n | --best | -b | --sort) ;;
+                --count | -n | --best | -b | --sort | --title) ;;
             *) ((places++)) ;;
             esac
             ;;
@@ -105,6 +105,13 @@ _nas() {
             _nas_files "*.nas"
         fi
         ;;
+    report)
+        if [[ $cur == -* ]]; then
+            _nas_words "$common --text -t --title --best -b --output -o"
+        else
+            _nas_files "*.nas"
+        fi
+        ;;
     dump)
         if [[ $cur == -* ]]; then
             _nas_words "$common --canonical --output -o"
@@ -133,9 +140,9 @@ _nas() {
         ;;
     arch)
         if [[ $cur == -* ]]; then
-            _nas_words "$common --param -p --output -o --json -j"
+            _nas_words "$common --svg --dot --text --param -p --output -o --json -j"
         elif ((places == 0)); then
-            _nas_words "info"
+            _nas_words "info draw"
         elif ((places == 1)); then
             _nas_words "$("$nas" space list 2>/dev/null)"
             _nas_files "*.y*ml"

@@ -28,7 +28,7 @@ static nas_status on_trial(void *user, nas_search *search, const nas_trial *tria
     (void)search, (void)trial, (void)result;
     c->done++;
     snprintf(text, sizeof text, "trial %" PRIu64 " is the same  %" PRIu64 "/%" PRIu64 " done",
-             trial->number, c->done, c->trials);
+             trial->number + 1, c->done, c->trials);
     tool_line(&c->lines, false, text);
     return tool_interrupted ? NAS_STOP : NAS_OK;
 }
@@ -119,7 +119,9 @@ int cmd_replay(int argc, const char **argv) {
         "replay",
         "STORE",
         "Runs the search of a store again and compares it turn by turn; the store stays as it is.\n"
-        "Prints OK and how many turns were the same, or what differs first (exit status 1).",
+        "Prints OK and how many turns were the same, or what differs first (exit status 1); it "
+        "counts trials\n"
+        "from 0, as dumps do.",
         NULL,
         TAKES_JSON | TAKES_QUIET,
         1,

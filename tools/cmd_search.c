@@ -130,10 +130,11 @@ static void say_json(const job *j, const nas_trial *best, const tool_trained *tr
 }
 
 /* The last lines: what each file is, and what to try next. */
-static void say_files(const job *j, const char *weights, const char *arch) {
+static void say_files(const job *j, const char *weights, const char *arch, const char *page) {
     const char *space = tool_settings_get(&j->settings, "", "space", "quick");
     int width = (int)strlen(weights);
     printf("\n%-*s  every trial; try:  nas list --best 5 %s\n", width, j->path, j->path);
+    printf("%-*s  a page about it, for a browser\n", width, page);
     printf("%-*s  the trained weights, for PyTorch too\n", width, weights);
     printf("%-*s  the best architecture; try:  nas arch info %s \"$(cat %s)\"", width, arch, space,
            arch);
@@ -152,15 +153,19 @@ static int leave(job *j, const nas_trial *best, const nas_arch *arch, const char
     if (code) return code;
     if (trained.interrupted) return interrupted(j);
     if (write_text(j->context, file, best->arch) < 0) return tool_failed(j->context);
-    /* Whatever else a search leaves in its folder is written here, from the store. */
-    if (j->json) {
+    char *page = tool_join(j->folder, "report.html");
+    code = !page                                                      ? tool_memory()
+           : tool_report(j->context, j->store, NULL, false, page) < 0 ? tool_failed(j->context)
+                                                                      : 0;
+    if (!code && j->json) {
         say_json(j, best, &trained, weights, file);
-        return 0;
+    } else if (!code) {
+        printf("final training%s: ", trained.was_there ? " (done before)" : "");
+        tool_trained_say(&trained);
+        if (!j->lines.quiet) say_files(j, weights, file, page);
     }
-    printf("final training%s: ", trained.was_there ? " (done before)" : "");
-    tool_trained_say(&trained);
-    if (!j->lines.quiet) say_files(j, weights, file);
-    return 0;
+    free(page);
+    return code;
 }
 
 static int finish(job *j) {
@@ -170,7 +175,7 @@ static int finish(job *j) {
         nas_arch_parse(&arch, j->parts.space, best.arch) < 0)
         return tool_failed(j->context);
     if (!j->lines.quiet)
-        printf("best of the search: trial %" PRIu64 "  %s\n", best.number, best.arch);
+        printf("best of the search: trial %" PRIu64 "  %s\n", best.number + 1, best.arch);
     fflush(stdout);
     char *weights = tool_join(j->folder, "best.safetensors"),
          *file = tool_join(j->folder, "best.arch"), *what = identity(j, arch);

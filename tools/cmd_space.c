@@ -5,10 +5,11 @@
 #include <string.h>
 #include "nas.h"
 
-enum { COUNT = 1, SEED };
+enum { COUNT = 1, SEED, SVG };
 
 typedef struct {
     uint64_t count, seed;
+    int32_t format; /* NAS_DRAW_*; -1: as the file's name says */
 } wish;
 
 static int take(void *user, int option, const char *text) {
@@ -131,7 +132,7 @@ int cmd_space(int argc, const char **argv) {
         2,
         options,
         take};
-    wish w = {1, 0};
+    wish w = {1, 0, -1};
     tool_request r;
     tool_output out;
     int code;
@@ -184,42 +185,81 @@ static int info(nas_context *context, const nas_arch *arch, bool json, FILE *to)
     return 0;
 }
 
-static int do_arch(nas_context *context, const tool_request *r, FILE *to) {
+/* Files are written by the drawing itself. */
+static int draw(nas_context *context, const nas_arch *arch, const wish *w, const char *path) {
+    const char *end = path ? strrchr(path, '.') : NULL;
+    int32_t format = w->format >= 0                    ? w->format
+                     : end && strcmp(end, ".svg") == 0 ? NAS_DRAW_SVG
+                     : end && strcmp(end, ".dot") == 0 ? NAS_DRAW_DOT
+                                                       : NAS_DRAW_TEXT;
+    nas_sink *sink = NULL;
+    nas_status status = tool_sink(&sink, context, path);
+    if (status >= 0) status = nas_arch_draw(arch, format, sink);
+    if (status >= 0) status = nas_sink_close(sink);
+    nas_sink_free(sink);
+    return status < 0 ? tool_failed(context) : 0;
+}
+
+static int do_arch(nas_context *context, const tool_request *r, const wish *w) {
+    static const char *const verbs[] = {"info", "draw", NULL};
     nas_space *space = NULL;
     nas_arch *arch = NULL;
-    if (strcmp(r->words[0], "info") != 0)
-        return tool_usage("arch has no '%s'; it takes info", r->words[0]);
+    tool_output out;
+    bool drawn = strcmp(r->words[0], "draw") == 0;
+    if (!drawn && strcmp(r->words[0], "info") != 0) {
+        const char *near = tool_nearest(r->words[0], verbs);
+        return tool_usage("arch has no '%s'; %s%s%s", r->words[0],
+                          near ? "did you mean '" : "it takes info, draw", near ? near : "",
+                          near ? "'?" : "");
+    }
     int code = tool_space(&space, context, r->words[1], r->parameters, r->n_parameters);
     if (!code && nas_arch_parse(&arch, space, r->words[2]) < 0) code = tool_failed(context);
-    if (!code) code = info(context, arch, r->json, to);
+    if (!code && drawn) {
+        code = draw(context, arch, w, r->output);
+    } else if (!code && !(code = tool_output_open(&out, r->output))) {
+        code = tool_output_close(&out, context, info(context, arch, r->json, out.to));
+    }
     nas_arch_free(arch);
     nas_space_free(space);
     return code;
 }
 
+static int take_arch(void *user, int option, const char *text) {
+    wish *w = user;
+    (void)text;
+    if (w->format >= 0 && w->format != option - SVG)
+        return tool_usage("draw takes one of --svg, --dot, --text");
+    w->format = option - SVG; /* in the order of NAS_DRAW_* */
+    return 0;
+}
+
 int cmd_arch(int argc, const char **argv) {
+    static const struct poptOption options[] = {
+        {"svg", 0, POPT_ARG_NONE, NULL, SVG, "draw: a picture", NULL},
+        {"dot", 0, POPT_ARG_NONE, NULL, SVG + 1, "draw: for graphviz", NULL},
+        {"text", 0, POPT_ARG_NONE, NULL, SVG + 2, "draw: as text", NULL},
+        POPT_TABLEEND};
     static const tool_command about = {
         "arch",
-        "info SPACE ARCH",
-        "What an architecture costs, before anything runs: params (trained numbers), macs "
-        "(multiply-\n"
-        "accumulates for one image), published_flops (as the space's authors counted), \n"
+        "info SPACE ARCH | draw SPACE ARCH",
+        "info: what an architecture costs, before anything runs: params (trained numbers), macs\n"
+        "(multiply-accumulates for one image), published_flops (as the space's authors counted),\n"
         "activation_bytes (peak of live activations of one image), weight_bytes, depth (layers "
         "with\n"
-        "weights on the longest path).",
+        "weights on the longest path). draw: its cells, as text, or as -o FILE.svg or FILE.dot "
+        "says.",
         "file instead of standard output",
         TAKES_OUTPUT | TAKES_JSON | TAKES_PARAM,
         3,
         3,
-        NULL,
-        NULL};
+        options,
+        take_arch};
+    wish w = {1, 0, -1};
     tool_request r;
-    tool_output out;
     int code;
-    if (!tool_read(&r, &about, NULL, argc, argv, &code)) return code;
+    if (!tool_read(&r, &about, &w, argc, argv, &code)) return code;
     nas_context *context = tool_context(1);
-    code = context ? tool_output_open(&out, r.output) : EXIT_FAILED;
-    if (!code) code = tool_output_close(&out, context, do_arch(context, &r, out.to));
+    code = context ? do_arch(context, &r, &w) : EXIT_FAILED;
     nas_context_free(context);
     tool_request_free(&r);
     return code;

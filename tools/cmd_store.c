@@ -182,7 +182,7 @@ static void list_json(nas_store *store, const row *r, bool best, FILE *to) {
 }
 
 static void list_text(const row *r, bool best, FILE *to) {
-    fprintf(to, "%c%5" PRIu64 "  ", best ? '*' : ' ', r->t.number);
+    fprintf(to, "%c%5" PRIu64 "  ", best ? '*' : ' ', r->t.number + 1); /* people count from 1 */
     if (isfinite(r->accuracy))
         fprintf(to, "%6.2f %%", 100 * r->accuracy);
     else if (isfinite(r->t.score))

@@ -122,7 +122,7 @@ END
 else
     skip "stores of a later version and of other programs" "Python has no sqlite3"
 fi
-for command in list dump replay resume; do
+for command in list dump report replay resume; do
     for store in $stores; do
         cp "$dir/$store.nas" "$dir/before"
         fails "$command: a file that is not a store ($store)" 1 "is not a libnas store" \

@@ -9,7 +9,7 @@ fails "a command that is near none" 2 "nas --help lists them" frobnicate
 fails "an unknown option instead of a command" 2 "there is no option '--serach'" --serach
 try "help" 0 "Commands:" --help
 try "version" 0 "nas 0." --version
-for command in search resume replay list dump train space arch; do
+for command in search resume replay list report dump train space arch; do
     try "$command is in the help" 0 "  $command " --help
     try "$command --help" 0 "Usage: nas $command " $command --help
     try "$command -h" 0 "--help" $command -h
@@ -31,7 +31,16 @@ try "into a file" 0 "" arch info nas-bench-201 "$cell" --json -o "$dir/cell.json
 "$nas" arch info nas-bench-201 "$cell" --json >"$dir/cell.json2"
 same "the file has what standard output has" "$dir/cell.json" "$dir/cell.json2"
 fails "an unknown operation" 1 "did you mean 'nor_conv_3x3'?" arch info nas-bench-201 '|nor_conv_3x4~0|'
-fails "an unknown verb of arch" 2 "arch has no 'inof'" arch inof nas-bench-201 "$cell"
+fails "an unknown verb of arch" 2 "did you mean 'info'?" arch inof nas-bench-201 "$cell"
+
+drawn='|nor_conv_3x3~0|+|none~0|avg_pool_3x3~1|+|skip_connect~0|none~1|none~2|'
+try "a drawing as text" 0 "avg_pool_3x3(1)  (leads nowhere)" arch draw nas-bench-201 "$drawn"
+try "a drawing for graphviz" 0 'n0_0 -> n0_3 [label="skip_connect"]' arch draw nas-bench-201 "$drawn" --dot
+try "a drawing into a file" 0 "" arch draw nas-bench-201 "$drawn" -o "$dir/cell.svg"
+python3 -c 'import sys, xml.etree.ElementTree as e; print(e.parse(sys.argv[1]).getroot().tag)' "$dir/cell.svg" \
+    >"$dir/out" 2>&1
+case_is "it is SVG" 0 "$?" "{http://www.w3.org/2000/svg}svg" "$dir/out"
+fails "two forms of a drawing" 2 "one of --svg, --dot, --text" arch draw nas-bench-201 "$drawn" --dot --svg
 
 try "presets" 0 "nas-bench-201" space list
 json "presets as JSON" "'quick' in d and 'nas-bench-201' in d" space list --json

@@ -83,7 +83,7 @@ case_is "longer trials" 0 "$?" "test accuracy" "$dir/out"
 "$nas" dump "$dir/long" >"$dir/dump.straight"
 cp "$dir/long/best.safetensors" "$dir/straight/best.safetensors"
 for signal in KILL INT; do
-    interrupt "$signal" "trial 0 " search "$dir/search.yaml" -o "$dir/c.$signal" "$@"
+    interrupt "$signal" "trial 1 " search "$dir/search.yaml" -o "$dir/c.$signal" "$@"
     [ $signal = KILL ] && wanted=137 || wanted=1
     case_is "SIG$signal in the search" "$wanted" "$got" "" "$dir/rest"
     ends_alike "SIG$signal in the search" "$dir/c.$signal"

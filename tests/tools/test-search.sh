@@ -5,8 +5,8 @@ make_data 200
 make_search "$dir/search.yaml"
 
 try "a search" 0 "test accuracy" search "$dir/search.yaml" -o "$dir/a"
-for line in "trial 0 " "6/6 done" "search: 6 trials, " "best of the search: trial " \
-    "final training: epoch 2/2" "$dir/a/search.nas " "$dir/a/best.safetensors " "$dir/a/best.arch " \
+for line in "trial 1 " "6/6 done" "search: 6 trials, " "best of the search: trial " \
+    "final training: epoch 2/2" "$dir/a/search.nas " "$dir/a/report.html " "$dir/a/best.safetensors " "$dir/a/best.arch " \
     "try:  nas list" "nas replay $dir/a/search.nas"; do
     grep -qF -- "$line" "$dir/out"
     case_is "it says \"$(basename "$line")\"" 0 "$?" "" "$dir/out"
@@ -143,6 +143,24 @@ fails "an unknown order" 2 "did you mean 'params'?" list "$dir/a" --sort parms
 fails "no best" 2 "at least 1" list "$dir/a" --best 0
 fails "a store that is not there" 1 "none.nas" list "$dir/none.nas"
 fails "a folder without a store" 1 "search.nas" list "$dir/data"
+
+# Reported.
+is_xml() { # description, file, wanted tag
+    python3 -c 'import sys, xml.etree.ElementTree as e; print(e.parse(sys.argv[1]).getroot().tag + " ")' \
+        "$2" >"$dir/out" 2>&1
+    case_is "$1" 0 "$?" "$3" "$dir/out"
+}
+is_xml "the search left a report" "$dir/b/report.html" "html "
+grep -q "est accuracy" "$dir/b/report.html"
+case_is "it has the final training" 0 "$?" "" "$dir/b/report.html"
+rm "$dir/a/report.html"
+try "a report" 0 "$dir/a/report.html" report "$dir/a"
+is_xml "it is XML" "$dir/a/report.html" "html "
+try "a report as text" 0 "The best networks" report --text "$dir/a/search.nas"
+try "a report with a title, to standard output" 0 "<h1>A &amp; B</h1>" report --title "A & B" --best 1 \
+    -o - "$dir/a/search.nas"
+fails "a report into a folder that is not there" 1 "nas:" report -o "$dir/none/x.html" "$dir/a"
+fails "a report with too many" 2 "--best: '101'" report "$dir/a" --best 101
 
 # Trials that fail are not the end of a search, and never NaN in JSON.
 try "trials that diverge" 1 "has a score" search "$dir/search.yaml" -o "$dir/f" -s evaluator.learning_rate=1e6
