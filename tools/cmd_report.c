@@ -1,8 +1,26 @@
 /* nas report: what a store holds, as a page or as text. */
-#include <popt.h>
 #include <stdlib.h>
 #include <string.h>
 #include "nas.h"
+
+enum { TEXT = 1, TITLE, BEST };
+
+typedef struct {
+    bool text;
+    char *title;
+    uint64_t best;
+} wish;
+
+static int take(void *user, int option, const char *text) {
+    wish *w = user;
+    if (option == TEXT) {
+        w->text = true;
+        return 0;
+    }
+    if (option == BEST) return tool_option_whole("--best", text, 100, &w->best);
+    free(w->title);
+    return (w->title = tool_copy(text)) ? 0 : tool_memory();
+}
 
 static nas_status to_stdout(void *user, const void *bytes, size_t n) {
     (void)user;
@@ -28,68 +46,57 @@ nas_status tool_report(nas_context *context, nas_store *store, const nas_report_
 
 /* report.html in the folder of the store; the caller frees it. */
 static char *beside(const char *store) {
-    static const char name[] = "report.html";
     const char *slash = strrchr(store, '/');
-    size_t n = slash ? (size_t)(slash - store) + 1 : 0;
-    char *path = malloc(n + sizeof name);
-    if (!path) return NULL;
-    memcpy(path, store, n);
-    memcpy(path + n, name, sizeof name);
+    char *folder = tool_copy(slash ? store : "."), *path = NULL;
+    if (folder && slash) folder[slash == store ? 1 : slash - store] = 0;
+    if (folder) path = slash ? tool_join(folder, "report.html") : tool_copy("report.html");
+    free(folder);
     return path;
 }
 
-static int report(const char *path, const nas_report_options *options, bool text,
-                  const char *output) {
-    nas_store_options o = NAS_STORE_OPTIONS_INIT;
+static int report(nas_context *context, const wish *w, const char *store_path, const char *output) {
+    nas_report_options o = NAS_REPORT_OPTIONS_INIT;
     nas_store *store = NULL;
-    nas_context *context = tool_context(1);
-    char *made = output || text ? NULL : beside(path);
-    int code = EXIT_GOOD;
-    o.read_only = 1;
-    o.create = 0;
-    if (!context) {
-        free(made);
-        return EXIT_FAILED;
-    }
-    if (!output && !text) output = made;
-    if (nas_store_open(&store, context, path, &o) < 0 ||
-        tool_report(context, store, options, text, output) < 0)
-        code = tool_failed(context);
-    else if (output && strcmp(output, "-") != 0)
-        printf("%s\n", output);
+    char *made = output || w->text ? NULL : beside(store_path);
+    o.title = w->title;
+    o.best = (uint32_t)w->best;
+    if (!output && !w->text && !(output = made)) return tool_memory();
+    int code = tool_store_read(&store, context, store_path);
+    if (!code && tool_report(context, store, &o, w->text, output) < 0) code = tool_failed(context);
+    if (!code && output && strcmp(output, "-") != 0) printf("%s\n", output);
     nas_store_free(store);
-    nas_context_free(context);
     free(made);
     return code;
 }
 
 int cmd_report(int argc, const char **argv) {
-    char *output = NULL, *title = NULL;
-    int text = 0, best = 4, code = 0, got;
-    struct poptOption options[] = {
-        {"output", 'o', POPT_ARG_STRING, &output, 0,
-         "where to; - is standard output (report.html beside the store)", "FILE"},
-        {"text", 't', POPT_ARG_NONE, &text, 0, "plain text, to standard output by itself", NULL},
-        {"title", 0, POPT_ARG_STRING, &title, 0, "over the page", "TITLE"},
-        {"best", 'b', POPT_ARG_INT, &best, 0, "so many of the best are drawn (4)", "N"},
-        POPT_AUTOHELP POPT_TABLEEND};
-    poptContext popt = poptGetContext("nas report", argc, argv, options, 0);
-    poptSetOtherOptionHelp(popt, "[OPTION ...] STORE");
-    while ((got = poptGetNextOpt(popt)) >= 0)
-        continue;
-    const char *store = NULL;
-    if (got < -1) code = tool_usage("%s: %s", poptBadOption(popt, 0), poptStrerror(got));
-    if (!code && (!(store = poptGetArg(popt)) || poptPeekArg(popt)))
-        code = tool_usage("report takes one store; example: nas report nas-out/search.nas");
-    if (!code && (best < 0 || best > 100)) code = tool_usage("--best takes 0 to 100");
-    if (!code) {
-        nas_report_options o = NAS_REPORT_OPTIONS_INIT;
-        o.title = title;
-        o.best = (uint32_t)best;
-        code = report(store, &o, text != 0, output);
+    static const struct poptOption options[] = {
+        {"text", 't', POPT_ARG_NONE, NULL, TEXT, "plain text, to standard output by itself", NULL},
+        {"title", 0, POPT_ARG_STRING, NULL, TITLE, "over the page", "TITLE"},
+        {"best", 'b', POPT_ARG_STRING, NULL, BEST, "so many of the best are drawn; 4", "N"},
+        POPT_TABLEEND};
+    static const tool_command about = {
+        "report",
+        "STORE",
+        "A page about a search: one HTML file that needs nothing else. STORE is its file, or the\n"
+        "folder that holds it.",
+        "where to, - for standard output; report.html beside the store",
+        TAKES_OUTPUT,
+        1,
+        1,
+        options,
+        take};
+    wish w = {false, NULL, 4};
+    tool_request r;
+    int code;
+    if (tool_read(&r, &about, &w, argc, argv, &code)) {
+        char *path = tool_store_path(r.words[0]);
+        nas_context *context = tool_context(1);
+        code = !path ? tool_memory() : context ? report(context, &w, path, r.output) : EXIT_FAILED;
+        nas_context_free(context);
+        free(path);
+        tool_request_free(&r);
     }
-    free(output);
-    free(title);
-    poptFreeContext(popt);
+    free(w.title);
     return code;
 }

@@ -1,425 +1,403 @@
-/* nas search, nas resume: a search as its file says, then the longer training of the best. */
+/* nas search, nas resume: a search as its settings say, then the longer training of the best. */
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
-#include <popt.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include "nas.h"
 
 typedef struct {
-    nas_context *context;
     tool_settings settings;
-    char *folder;
-    bool quiet, terminal;
-    nas_space *space;
-    nas_dataset *data;
-    nas_controller *controller;
-    nas_evaluator *evaluator;
+    char *folder, *path; /* of the store */
+    bool json, resume, from_store;
+    tool_lines lines;
+    nas_context *context;
+    tool_parts parts;
     nas_store *store;
     nas_search *search;
-    uint64_t budget;
-    double started, best;
-    char best_text[16];
+    nas_search_options options;
+    tool_progress *progress;
 } job;
 
-/* What the signal handler needs, and nothing else. */
-static nas_search *volatile running;
-static volatile sig_atomic_t interrupted;
+/* ---- the search
+ * --------------------------------------------------------------------------------------------------------
+ */
 
-static void on_signal(int number) {
-    (void)number;
-    if (interrupted) _exit(130);
-    interrupted = 1;
-    nas_search *search = running;
-    if (search) nas_search_stop(search);
+static int interrupted(job *j) {
+    tool_lines_clear(&j->lines);
+    return tool_error("interrupted; go on with: nas resume %s", j->path);
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static void line(job *j, bool stays, const char *text) {
-    if (j->quiet) return;
-    if (j->terminal)
-        printf("\r\033[K%s%s", text, stays ? "\n" : "");
-    else if (stays)
-        printf("%s\n", text);
-    fflush(stdout);
-}
-
-static void left(job *j, uint64_t done, char *buffer, size_t capacity) {
-    double spent = now() - j->started;
-    if (done == 0 || j->budget == 0 || done >= j->budget) {
-        buffer[0] = 0;
-        return;
-    }
-    double rest = spent / (double)done * (double)(j->budget - done);
-    snprintf(buffer, capacity, ", %.0f s left", rest);
-}
-
-static nas_status on_trial(void *user, nas_search *search, const nas_trial *trial,
-                           const nas_result *result) {
-    job *j = user;
-    char text[400], rest[40], score[16] = "infeasible";
-    double accuracy;
-    if (nas_result_metric(result, "accuracy", &accuracy) == NAS_OK)
-        tool_number(100 * accuracy, 2, score, sizeof score);
-    if (trial->score > j->best) {
-        j->best = trial->score;
-        snprintf(j->best_text, sizeof j->best_text, "%s", score);
-    }
-    uint64_t done = nas_search_trials(search);
-    left(j, done, rest, sizeof rest);
-    snprintf(text, sizeof text, "trial %3" PRIu64 "/%" PRIu64 "  %s %%  best %s %%%s  %.200s",
-             trial->number + 1, j->budget, score, j->best_text, rest, trial->arch);
-    line(j, true, text);
-    return NAS_OK;
-}
-
-static nas_status on_epoch(void *user, nas_search *search, const nas_proposal *proposal,
-                           double done, double total, const char *metric, double value) {
-    job *j = user;
-    char text[200], rest[40];
-    (void)metric, (void)value;
-    if (!j->terminal) return NAS_OK;
-    left(j, nas_search_trials(search), rest, sizeof rest);
-    snprintf(text, sizeof text, "trial %3" PRIu64 "  epoch %.1f of %.1f  best %s %%%s",
-             nas_proposal_trial(proposal) + 1, done, total, j->best_text, rest);
-    line(j, false, text);
-    return NAS_OK;
-}
-
-static const char *get(const job *j, const char *section, const char *key, const char *otherwise) {
-    const char *value = tool_settings_get(&j->settings, section, key);
-    return value ? value : otherwise;
-}
-
-/* A number of the settings; a bad one is told. */
-static bool number(const job *j, const char *section, const char *key, double otherwise,
-                   double *out) {
-    const char *text = tool_settings_get(&j->settings, section, key);
-    char *end;
-    *out = otherwise;
-    if (!text) return true;
-    *out = strtod(text, &end);
-    if (end != text && *end == 0 && isfinite(*out) && *out >= 0) return true;
-    tool_usage("%s.%s: '%s' is not a number that it can have", section, key, text);
-    return false;
-}
-
-static char *beside(const job *j, const char *name) {
-    char *path = malloc(strlen(j->folder) + strlen(name) + 2);
-    if (path) sprintf(path, "%s/%s", j->folder, name);
-    return path;
-}
-
-static int parts(job *j) {
-    size_t n;
-    char **list = tool_settings_list(&j->settings, "parameters", "", &n);
-    nas_status status = nas_space_open(&j->space, j->context, get(j, "", "space", "quick"),
-                                       (const char *const *)list, n);
-    tool_list_free(list, n);
-    if (status < 0) return tool_failed(j->context);
-
-    nas_dataset_options d = NAS_DATASET_OPTIONS_INIT;
-    list = tool_settings_list(&j->settings, "data", "name", &n);
-    for (size_t i = 0; status >= 0 && i < n; i++)
-        status = nas_dataset_options_set(j->context, &d, list[i]);
-    tool_list_free(list, n);
-    if (status >= 0)
-        status =
-            nas_dataset_open(&j->data, j->context, get(j, "data", "name", "fashion-mnist"), &d);
-    if (status < 0) return tool_failed(j->context);
-
-    list = tool_settings_list(&j->settings, "controller", "name", &n);
-    status =
-        nas_controller_named(&j->controller, j->space, get(j, "controller", "name", "evolution"),
-                             (const char *const *)list, n);
-    tool_list_free(list, n);
-    if (status < 0) return tool_failed(j->context);
-
-    list = tool_settings_list(&j->settings, "evaluator", "name", &n);
-    status = nas_evaluator_named(&j->evaluator, j->context, get(j, "evaluator", "name", "train"),
-                                 (const char *const *)list, n);
-    tool_list_free(list, n);
+static int open_search(job *j, const nas_search_hooks *hooks) {
+    const char *was;
+    char *text = tool_settings_text(&j->settings);
+    if (!text) return tool_memory();
+    j->options.store = j->store;
+    j->options.hooks = hooks;
+    j->options.settings = text;
+    nas_status status = nas_search_create(&j->search, j->context, &j->options);
+    /* budgets may have grown: a resume without options goes on with the newest */
+    if (status >= 0 && nas_store_fact(j->store, "settings", &was) >= 0 && strcmp(was, text) != 0)
+        status = nas_store_set_fact(j->store, "settings", text);
+    free(text);
     return status < 0 ? tool_failed(j->context) : 0;
 }
 
 static int search(job *j) {
-    double seed, window, workers, trials, evaluations, epochs, seconds, trial_seconds;
-    if (!number(j, "", "seed", 0, &seed) || !number(j, "", "window", 1, &window) ||
-        !number(j, "", "workers", 0, &workers) || !number(j, "budget", "trials", 0, &trials) ||
-        !number(j, "budget", "evaluations", 0, &evaluations) ||
-        !number(j, "budget", "epochs", 0, &epochs) ||
-        !number(j, "budget", "seconds", 0, &seconds) ||
-        !number(j, "budget", "trial_seconds", 0, &trial_seconds))
-        return EXIT_USAGE;
-    char *path = beside(j, "search.nas"), *text = tool_settings_text(&j->settings);
-    nas_status status =
-        path && text ? nas_store_open(&j->store, j->context, path, NULL) : NAS_E_MEMORY;
-    free(path);
-    if (status < 0) {
-        free(text);
-        return tool_failed(j->context);
-    }
-    nas_named_evaluator named = {"train", j->evaluator};
-    nas_objective objective;
-    memset(&objective, 0, sizeof objective);
-    objective.metric = get(j, "objective", "metric", "accuracy");
-    objective.minimise = strcmp(get(j, "objective", "minimise", "false"), "true") == 0;
-    objective.weight = 1;
     nas_search_hooks hooks;
-    memset(&hooks, 0, sizeof hooks);
-    hooks.struct_size = sizeof hooks;
-    hooks.user = j;
-    hooks.trial_ended = on_trial;
-    hooks.epoch_ended = on_epoch;
-    nas_search_options o;
-    nas_search_options_init(&o);
-    o.space = j->space;
-    o.controller = j->controller;
-    o.evaluators = &named;
-    o.n_evaluators = 1;
-    o.objectives = &objective;
-    o.n_objectives = 1;
-    o.data = j->data;
-    o.store = j->store;
-    o.hooks = &hooks;
-    o.seed = (uint64_t)seed;
-    o.window = (uint32_t)window;
-    o.workers = (uint32_t)workers;
-    o.max_trials = (uint64_t)trials;
-    o.max_evaluations = (uint64_t)evaluations;
-    o.max_epochs = epochs;
-    o.max_seconds = seconds;
-    o.trial_seconds = trial_seconds;
-    o.settings = text;
-    j->budget = o.max_trials;
-    j->best = -INFINITY;
-    j->started = now();
-    snprintf(j->best_text, sizeof j->best_text, "-");
-    status = nas_search_create(&j->search, j->context, &o);
-    free(text);
-    if (status < 0) return tool_failed(j->context);
+    int code = tool_parts_options(&j->parts, &j->settings, &j->options);
+    if (code) return code;
+    j->progress = tool_progress_create(&j->parts, &j->options, &j->lines);
+    if (!j->progress) return tool_memory();
+    tool_progress_hooks(j->progress, &hooks);
+    if ((code = open_search(j, &hooks))) return code;
+    if (tool_progress_begin(j->progress, j->search) < 0) return tool_failed(j->context);
     int32_t ended = NAS_ENDED_NOT;
-    running = j->search;
-    status = interrupted ? NAS_OK : nas_search_run(j->search, &ended);
-    running = NULL;
+    tool_signals(j->search);
+    nas_status status = nas_search_run(j->search, &ended);
+    tool_signals(NULL);
+    tool_lines_clear(&j->lines);
     if (status < 0) return tool_failed(j->context);
-    nas_search_progress p;
-    memset(&p, 0, sizeof p);
-    p.struct_size = sizeof p;
-    if (nas_search_state(j->search, &p) >= 0 && !j->quiet)
+    nas_search_progress p = {.struct_size = sizeof p};
+    if (nas_search_state(j->search, &p) >= 0 && !j->lines.quiet) {
+        char text[32];
+        tool_duration(p.seconds, text, sizeof text);
         printf("search: %" PRIu64 " trials, %" PRIu64
-               " distinct networks, longest line of parents %" PRIu64 ", %.1f s (%s)\n",
-               p.trials, p.distinct, p.generations, now() - j->started, nas_ended_text(ended));
-    if (interrupted) {
-        fprintf(stderr, "nas: interrupted; go on with: nas resume %s/search.nas\n", j->folder);
-        return EXIT_FAILED;
+               " distinct networks, longest line of parents %" PRIu64 ", %s (%s)\n",
+               p.trials, p.distinct, p.generations, text, nas_ended_text(ended));
+        fflush(stdout);
     }
-    return 0;
+    return tool_interrupted ? interrupted(j) : 0;
 }
 
-static nas_status on_final_epoch(void *user, const nas_train_progress *p) {
-    job *j = user;
-    char text[160];
-    snprintf(text, sizeof text, "final training: epoch %.0f/%.0f  loss %.4f  %.1f s", p->epoch,
-             p->epochs, p->train_loss, p->seconds);
-    line(j, true, text);
-    return interrupted ? NAS_STOP : NAS_OK;
+/* ---- the best
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+/* What tells one final training from another. */
+static char *identity(const job *j, const nas_arch *arch) {
+    nas_dataset_info data = {.struct_size = sizeof data};
+    size_t n, all = 0;
+    char **list = tool_settings_list(&j->settings, "final", "", &n), *text = NULL;
+    FILE *to = list ? open_memstream(&text, &all) : NULL;
+    if (to && nas_dataset_describe(j->parts.data, &data) >= 0) {
+        fprintf(to, "arch=%s\nspace=%016" PRIx64 "\ndata=%016" PRIx64 "\nseed=%" PRIu64 "\n",
+                nas_arch_text(arch), nas_space_hash(j->parts.space), data.hash,
+                j->parts.final.seed);
+        for (size_t i = 0; i < n; i++)
+            fprintf(to, "%s\n", list[i]);
+    }
+    tool_list_free(list, n);
+    if (to && fclose(to) != 0) {
+        free(text);
+        text = NULL;
+    }
+    return text;
+}
+
+static nas_status write_text(nas_context *context, const char *path, const char *text) {
+    nas_sink *sink;
+    nas_status status = nas_sink_file(&sink, context, path);
+    if (status < 0) return status;
+    status = nas_sink_text(sink, text);
+    if (status >= 0) status = nas_sink_text(sink, "\n");
+    if (status >= 0) status = nas_sink_close(sink);
+    nas_sink_free(sink);
+    return status;
+}
+
+static void say_json(const job *j, const nas_trial *best, const tool_trained *trained,
+                     const char *weights, const char *arch) {
+    nas_search_progress p = {.struct_size = sizeof p};
+    (void)nas_search_state(j->search, &p);
+    fputs("{\"store\": ", stdout);
+    tool_json(stdout, j->path);
+    printf(", \"trials\": %" PRIu64 ", \"distinct\": %" PRIu64 ", \"seconds\": ", p.trials,
+           p.distinct);
+    tool_json_number(stdout, p.seconds);
+    fputs(", \"ended\": ", stdout);
+    tool_json(stdout, nas_ended_text(nas_search_ended(j->search)));
+    printf(", \"best\": {\"trial\": %" PRIu64 ", \"score\": ", best->number);
+    tool_json_number(stdout, best->score);
+    fputs(", \"arch\": ", stdout);
+    tool_json(stdout, best->arch);
+    fputs(", \"file\": ", stdout);
+    tool_json(stdout, arch);
+    fputs("}, \"final\": {", stdout);
+    tool_trained_json(stdout, trained, weights);
+    puts("}}");
+}
+
+/* The last lines: what each file is, and what to try next. */
+static void say_files(const job *j, const char *weights, const char *arch, const char *page) {
+    const char *space = tool_settings_get(&j->settings, "", "space", "quick");
+    int width = (int)strlen(weights);
+    printf("\n%-*s  every trial; try:  nas list --best 5 %s\n", width, j->path, j->path);
+    printf("%-*s  a page about it, for a browser\n", width, page);
+    printf("%-*s  the trained weights, for PyTorch too\n", width, weights);
+    printf("%-*s  the best architecture; try:  nas arch info %s \"$(cat %s)\"", width, arch, space,
+           arch);
+    for (size_t i = 0; i < j->settings.n; i++)
+        if (strcmp(j->settings.items[i].section, "parameters") == 0)
+            printf(" -p %s=%s", j->settings.items[i].key, j->settings.items[i].value);
+    printf("\n\nThe same search again, compared turn by turn:  nas replay %s\n", j->path);
+}
+
+static int leave(job *j, const nas_trial *best, const nas_arch *arch, const char *what,
+                 const char *weights, const char *file) {
+    tool_trained trained;
+    tool_training t = {j->context,       arch,     j->parts.data, &j->parts.final, weights,
+                       "final training", j->store, what,          &j->lines};
+    int code = tool_train(&t, &trained);
+    if (code) return code;
+    if (trained.interrupted) return interrupted(j);
+    if (write_text(j->context, file, best->arch) < 0) return tool_failed(j->context);
+    char *page = tool_join(j->folder, "report.html");
+    code = !page                                                      ? tool_memory()
+           : tool_report(j->context, j->store, NULL, false, page) < 0 ? tool_failed(j->context)
+                                                                      : 0;
+    if (!code && j->json) {
+        say_json(j, best, &trained, weights, file);
+    } else if (!code) {
+        printf("final training%s: ", trained.was_there ? " (done before)" : "");
+        tool_trained_say(&trained);
+        if (!j->lines.quiet) say_files(j, weights, file, page);
+    }
+    free(page);
+    return code;
 }
 
 static int finish(job *j) {
-    nas_trial best;
+    nas_trial best = {.struct_size = sizeof best};
     nas_arch *arch = NULL;
-    nas_model *model = NULL;
-    nas_metrics test = {.struct_size = sizeof test};
-    nas_train_options o = NAS_TRAIN_OPTIONS_INIT;
-    memset(&best, 0, sizeof best);
-    best.struct_size = sizeof best;
-    nas_status status = nas_search_best(j->search, &best);
-    if (status >= 0) status = nas_arch_parse(&arch, j->space, best.arch);
-    if (status < 0) return tool_failed(j->context);
-    if (!j->quiet)
+    if (nas_search_best(j->search, &best) < 0 ||
+        nas_arch_parse(&arch, j->parts.space, best.arch) < 0)
+        return tool_failed(j->context);
+    if (!j->lines.quiet)
         printf("best of the search: trial %" PRIu64 "  %s\n", best.number + 1, best.arch);
-    size_t n;
-    char **list = tool_settings_list(&j->settings, "final", "", &n);
-    double seed;
-    o.use_validation = 1;
-    o.validate = 0;
-    if (!number(j, "", "seed", 0, &seed)) seed = 0;
-    o.seed = (uint64_t)seed;
-    for (size_t i = 0; status >= 0 && i < n; i++)
-        status = nas_train_options_set(j->context, &o, list[i]);
-    tool_list_free(list, n);
-    double start = now();
-    if (status >= 0) status = nas_model_create(&model, arch, o.seed);
-    if (status >= 0) status = nas_model_train(model, j->data, &o, on_final_epoch, j);
-    double spent = now() - start;
-    nas_dataset_info info = {.struct_size = sizeof info};
-    if (status >= 0) status = nas_dataset_describe(j->data, &info);
-    if (status >= 0 && info.n_test)
-        status = nas_model_evaluate(model, j->data, NAS_SPLIT_TEST, &test);
-    char *weights = beside(j, "best.safetensors"), *text = beside(j, "best.arch");
-    if (status >= 0 && weights) status = nas_model_save(model, weights);
-    if (status >= 0 && text) {
-        nas_sink *sink;
-        status = nas_sink_file(&sink, j->context, text);
-        if (status >= 0) {
-            status = nas_sink_text(sink, best.arch);
-            if (status >= 0) status = nas_sink_text(sink, "\n");
-            if (status >= 0) status = nas_sink_close(sink);
-            nas_sink_free(sink);
-        }
-    }
-    nas_arch_cost cost = {.struct_size = sizeof cost};
-    if (status >= 0) status = nas_arch_costs(arch, &cost);
-    if (status >= 0) {
-        char value[32];
-        tool_number(test.accuracy, 6, value, sizeof value);
-        if (info.n_test) status = nas_store_set_fact(j->store, "final.test_accuracy", value);
-    }
-    if (status >= 0) {
-        printf("final training: %.1f s; ", spent);
-        if (info.n_test)
-            printf("test accuracy %.2f %% on %" PRId64 " images that the search never saw; ",
-                   100 * test.accuracy, test.n);
-        printf("%" PRId64 " parameters, %" PRId64 " multiply-accumulates an image\n\n", cost.params,
-               cost.macs);
-        printf("%s/search.nas         every trial; try  nas list %s/search.nas\n", j->folder,
-               j->folder);
-        printf("%s   the trained weights, for PyTorch too\n", weights);
-        printf("%s          the architecture; try  nas arch info %s \"$(cat %s)\"\n", text,
-               get(j, "", "space", "quick"), text);
-    }
+    fflush(stdout);
+    char *weights = tool_join(j->folder, "best.safetensors"),
+         *file = tool_join(j->folder, "best.arch"), *what = identity(j, arch);
+    int code = weights && file && what ? leave(j, &best, arch, what, weights, file) : tool_memory();
     free(weights);
-    free(text);
-    nas_model_free(model);
+    free(file);
+    free(what);
     nas_arch_free(arch);
-    return status < 0 ? tool_failed(j->context) : 0;
+    return code;
+}
+
+/* ---- both commands
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static int open_folder(job *j) {
+    struct stat about;
+    if (mkdir(j->folder, 0777) != 0 && errno != EEXIST)
+        return tool_error("the folder %s cannot be made: %s", j->folder, strerror(errno));
+    if (stat(j->folder, &about) != 0 || !S_ISDIR(about.st_mode))
+        return tool_error("%s is there and is not a folder; name another by -o", j->folder);
+    if (!j->resume && access(j->path, F_OK) == 0)
+        return tool_error("%s holds a search already: add --resume to go on with it, or name "
+                          "another folder by -o",
+                          j->path);
+    return nas_store_open(&j->store, j->context, j->path, NULL) < 0 ? tool_failed(j->context) : 0;
+}
+
+/* The settings and the space of the store that is gone on with. */
+static int from_store(job *j, char **space) {
+    nas_context *context = tool_context(1);
+    nas_store *store = NULL;
+    const char *text;
+    tool_settings read;
+    memset(&read, 0, sizeof read);
+    int code = context ? tool_store_read(&store, context, j->path) : EXIT_FAILED;
+    if (!code && (nas_store_fact(store, "settings", &text) < 0 || !*text))
+        code = tool_error("%s: no search of this program is in it", j->path);
+    if (!code) code = tool_settings_parse(&read, text);
+    if (!code) code = tool_settings_over(&read, &j->settings);
+    bool same = !tool_settings_get(&j->settings, "", "space", NULL);
+    for (size_t i = 0; i < j->settings.n; i++)
+        same = same && strcmp(j->settings.items[i].section, "parameters") != 0;
+    /* as the store has it: a space file may have changed since, or be elsewhere */
+    if (!code && same && nas_store_fact(store, "space", &text) >= 0 && !(*space = tool_copy(text)))
+        code = tool_memory();
+    if (code) {
+        tool_settings_free(&read);
+    } else {
+        tool_settings_free(&j->settings);
+        j->settings = read;
+    }
+    nas_store_free(store);
+    nas_context_free(context);
+    return code;
 }
 
 static int run(job *j) {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_signal;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    double threads;
-    if (!number(j, "", "threads", 0, &threads)) return EXIT_USAGE;
-    j->terminal = isatty(STDOUT_FILENO) && !j->quiet;
-    j->context = tool_context((unsigned)threads);
-    if (!j->context) return EXIT_FAILED;
-    int code = parts(j);
+    uint64_t threads;
+    char *space = NULL;
+    tool_signals(NULL);
+    int code = j->from_store ? from_store(j, &space) : 0;
+    if (!code) code = tool_settings_whole(&j->settings, "", "threads", 4096, 0, &threads);
+    if (!code && !(j->context = tool_context((unsigned)threads))) code = EXIT_FAILED;
+    if (!code) code = tool_parts_open(&j->parts, j->context, &j->settings, space);
+    if (!code) code = open_folder(j);
     if (!code) code = search(j);
     if (!code) code = finish(j);
     nas_search_free(j->search);
     nas_store_free(j->store);
-    nas_evaluator_free(j->evaluator);
-    nas_controller_free(j->controller);
-    nas_dataset_free(j->data);
-    nas_space_free(j->space);
+    tool_parts_free(&j->parts);
     nas_context_free(j->context);
+    tool_progress_free(j->progress);
+    free(space);
     return code;
 }
 
 static void job_free(job *j) {
     tool_settings_free(&j->settings);
     free(j->folder);
+    free(j->path);
+}
+
+/* Options that stand for settings. */
+static const struct {
+    const char *option, *setting, *argument, *about;
+} conventional[] = {
+    {"space", "space", "SPACE", "a preset, or a space file"},
+    {"data", "data.name", "NAME", "a name, or a folder"},
+    {"controller", "controller.name", "NAME", "what proposes"},
+    {"seed", "seed", "N", "of all that is drawn"},
+    {"trials", "budget.trials", "N", "budget.trials"},
+    {"seconds", "budget.seconds", "N", "budget.seconds: a safety stop of the search"},
+    {"epochs", "evaluator.epochs", "N", "evaluator.epochs: of each trial"},
+    {"final-epochs", "final.epochs", "N", "final.epochs: of the training of the best"},
+    {"window", "window", "N", "proposals in flight"},
+    {"workers", "workers", "N", "threads that evaluate; 0: as many as fit"},
+    {"threads", "threads", "N", "of the library; 0: as many as processors"},
+};
+enum { CONVENTIONALS = sizeof conventional / sizeof *conventional, SET = 100, RESUME };
+
+static void fill_options(struct poptOption rows[CONVENTIONALS + 3], bool with_resume) {
+    const struct poptOption set = {"set",
+                                   's',
+                                   POPT_ARG_STRING,
+                                   NULL,
+                                   SET,
+                                   "one setting, over the file's",
+                                   "SECTION.KEY=VALUE"},
+                            resume = {"resume", 0,      POPT_ARG_NONE,
+                                      NULL,     RESUME, "go on where an earlier run stopped",
+                                      NULL};
+    memset(rows, 0, (CONVENTIONALS + 3) * sizeof *rows);
+    *rows++ = set;
+    for (int i = 0; i < CONVENTIONALS; i++)
+        *rows++ = (struct poptOption){
+            conventional[i].option,  0, POPT_ARG_STRING, NULL, 1 + i, conventional[i].about,
+            conventional[i].argument};
+    if (with_resume) *rows = resume;
+}
+
+static int take(void *user, int option, const char *text) {
+    job *j = user;
+    if (option == RESUME) {
+        j->resume = true;
+        return 0;
+    }
+    if (option == SET) return tool_settings_set(&j->settings, text);
+    const char *name = conventional[option - 1].setting, *dot = strchr(name, '.');
+    char section[32] = "";
+    if (dot) snprintf(section, sizeof section, "%.*s", (int)(dot - name), name);
+    return tool_settings_put(&j->settings, section, dot ? dot + 1 : name, text) ? 0 : tool_memory();
+}
+
+static int start(job *j, tool_request *r) {
+    int code = 0;
+    char setting[256];
+    for (size_t i = 0; !code && i < r->n_parameters; i++) {
+        snprintf(setting, sizeof setting, "parameters.%s", r->parameters[i]);
+        code = tool_settings_set(&j->settings, setting);
+    }
+    j->json = r->json;
+    tool_lines_begin(&j->lines, r->quiet || r->json);
+    return code ? code : run(j);
 }
 
 int cmd_search(int argc, const char **argv) {
-    char *folder = NULL, *set = NULL;
-    int quiet = 0, resume = 0, code = 0, got;
-    struct poptOption options[] = {
-        {"output", 'o', POPT_ARG_STRING, &folder, 0, "folder for the store and the weights", "DIR"},
-        {"set", 's', POPT_ARG_STRING, &set, 's', "one setting, over the file's",
-         "SECTION.KEY=VALUE"},
-        {"resume", 0, POPT_ARG_NONE, &resume, 0, "go on where an earlier run stopped", NULL},
-        {"quiet", 'q', POPT_ARG_NONE, &quiet, 0, "only the result", NULL},
-        POPT_AUTOHELP POPT_TABLEEND};
+    struct poptOption options[CONVENTIONALS + 3];
+    fill_options(options, true);
+    const tool_command about = {
+        "search",
+        "[FILE.yaml]",
+        "Searches a space as the file says (docs/search-file.md), then trains the best network "
+        "for\n"
+        "longer and measures it on the test images. Each setting of the file is an option too:\n"
+        "--set budget.trials=8. Ctrl-C ends it cleanly; --resume goes on.",
+        "folder for the store and the weights; nas-out",
+        TAKES_OUTPUT | TAKES_JSON | TAKES_QUIET | TAKES_PARAM,
+        0,
+        1,
+        options,
+        take};
     job j;
+    tool_request r;
+    int code;
     memset(&j, 0, sizeof j);
-    tool_settings over;
-    memset(&over, 0, sizeof over);
-    poptContext popt = poptGetContext("nas search", argc, argv, options, 0);
-    poptSetOtherOptionHelp(popt, "[OPTION ...] FILE.yaml");
-    while (!code && (got = poptGetNextOpt(popt)) >= 0) {
-        if (got == 's') code = tool_settings_set(&over, set);
-        free(set);
-        set = NULL;
-    }
-    const char *file = NULL;
-    if (!code && got < -1) code = tool_usage("%s: %s", poptBadOption(popt, 0), poptStrerror(got));
-    if (!code && (!(file = poptGetArg(popt)) || poptPeekArg(popt)))
-        code = tool_usage("search takes one file; nas search --help says more");
-    if (!code) code = tool_settings_read(&j.settings, file);
-    for (size_t i = 0; !code && i < over.n; i++)
-        if (!tool_settings_put(&j.settings, over.items[i].section, over.items[i].key,
-                               over.items[i].value))
-            code = EXIT_FAILED;
-    tool_settings_free(&over);
-    j.quiet = quiet;
-    j.folder = folder ? folder : strdup("nas-out");
-    if (!code && mkdir(j.folder, 0777) != 0 && errno != EEXIST) {
-        fprintf(stderr, "nas: the folder %s cannot be made: %s\n", j.folder, strerror(errno));
-        code = EXIT_FAILED;
-    }
-    if (!code && !resume) {
-        char *path = beside(&j, "search.nas");
-        if (path && access(path, F_OK) == 0) {
-            fprintf(stderr,
-                    "nas: %s holds a search already: add --resume to go on with it, or name "
-                    "another folder by -o\n",
-                    path);
-            code = EXIT_FAILED;
+    if (tool_read(&r, &about, &j, argc, argv, &code)) {
+        tool_settings read;
+        memset(&read, 0, sizeof read);
+        j.folder = tool_copy(r.output ? r.output : "nas-out");
+        j.path = j.folder ? tool_join(j.folder, "search.nas") : NULL;
+        j.from_store = r.n_words == 0 && j.resume;
+        if (!j.path)
+            code = tool_memory();
+        else if (r.n_words == 0 && !j.resume && j.settings.n == 0 && r.n_parameters == 0)
+            code = tool_usage("search takes a search file, or settings as options; nas search "
+                              "--help says more");
+        else if (r.n_words)
+            code = tool_settings_read(&read, r.words[0]);
+        if (!code) code = tool_settings_over(&read, &j.settings);
+        if (!code && r.n_words) {
+            tool_settings_free(&j.settings);
+            j.settings = read;
+            memset(&read, 0, sizeof read);
         }
-        free(path);
+        tool_settings_free(&read);
+        if (!code) code = start(&j, &r);
+        tool_request_free(&r);
     }
-    if (!code) code = run(&j);
     job_free(&j);
-    poptFreeContext(popt);
     return code;
 }
 
 int cmd_resume(int argc, const char **argv) {
-    if (argc != 2 || argv[1][0] == '-')
-        return argc == 2 && strcmp(argv[1], "--help") == 0
-                   ? (puts("usage: nas resume STORE"), EXIT_GOOD)
-                   : tool_usage("resume takes one store; example: nas resume nas-out/search.nas");
+    struct poptOption options[CONVENTIONALS + 3];
+    fill_options(options, false);
+    const tool_command about = {"resume",
+                                "STORE",
+                                "Goes on with a search after Ctrl-C, kill -9 or a power cut, with "
+                                "the final training too, to\n"
+                                "the same bits as if it had never stopped. STORE is its file, or "
+                                "the folder that holds it.\n"
+                                "Budgets may grow: nas resume nas-out --trials=60",
+                                NULL,
+                                TAKES_JSON | TAKES_QUIET | TAKES_PARAM,
+                                1,
+                                1,
+                                options,
+                                take};
     job j;
+    tool_request r;
+    int code;
     memset(&j, 0, sizeof j);
-    nas_context *context = tool_context(1);
-    nas_store *store = NULL;
-    const char *text;
-    int code = EXIT_FAILED;
-    nas_store_options o = NAS_STORE_OPTIONS_INIT;
-    o.read_only = 1;
-    o.create = 0;
-    if (!context) return code;
-    if (nas_store_open(&store, context, argv[1], &o) < 0 ||
-        nas_store_fact(store, "settings", &text) < 0)
-        tool_failed(context);
-    else
-        code = tool_settings_parse(&j.settings, text);
-    nas_store_free(store);
-    nas_context_free(context);
-    const char *slash = strrchr(argv[1], '/');
-    size_t n = slash ? (size_t)(slash - argv[1]) : 1;
-    j.folder = malloc(n + 2);
-    if (j.folder) {
-        memcpy(j.folder, slash ? argv[1] : ".", n);
-        j.folder[n] = 0;
-        if (slash == argv[1]) strcpy(j.folder, "/");
+    if (tool_read(&r, &about, &j, argc, argv, &code)) {
+        j.resume = j.from_store = true;
+        j.path = tool_store_path(r.words[0]);
+        const char *slash = j.path ? strrchr(j.path, '/') : NULL;
+        if (j.path) j.folder = tool_copy(slash ? j.path : ".");
+        if (j.folder && slash) j.folder[slash == j.path ? 1 : slash - j.path] = 0;
+        code = j.folder ? start(&j, &r) : tool_memory();
+        tool_request_free(&r);
     }
-    if (!code) code = j.folder ? run(&j) : EXIT_FAILED;
     job_free(&j);
     return code;
 }

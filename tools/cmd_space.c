@@ -1,124 +1,155 @@
 /* nas space, nas arch: spaces and architectures. */
 #include <inttypes.h>
-#include <popt.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "nas.h"
 
+enum { COUNT = 1, SEED, SVG };
+
 typedef struct {
-    const char **parameters;
-    size_t n_parameters;
-    int json;
-    int svg, dot, text;
-    char *output;
-    int count;
-    int seed;
-    const char *words[4];
-    int n_words;
-} request;
+    uint64_t count, seed;
+    int32_t format; /* NAS_DRAW_*; -1: as the file's name says */
+} wish;
 
-/* Options that both commands take; words are borrowed from popt. */
-static int read_request(int argc, const char **argv, const char *name, const char *usage,
-                        request *r, poptContext *popt) {
-    char *parameter = NULL;
-    int got, code = 0;
-    struct poptOption options[] = {
-        {"param", 'p', POPT_ARG_STRING, &parameter, 'p', "a parameter of the space", "NAME=NUMBER"},
-        {"json", 0, POPT_ARG_NONE, &r->json, 0, "as JSON", NULL},
-        {"svg", 0, POPT_ARG_NONE, &r->svg, 0, "draw: a picture", NULL},
-        {"dot", 0, POPT_ARG_NONE, &r->dot, 0, "draw: for graphviz", NULL},
-        {"text", 0, POPT_ARG_NONE, &r->text, 0, "draw: as text", NULL},
-        {"output", 'o', POPT_ARG_STRING, &r->output, 0, "draw: where to", "FILE"},
-        {NULL, 'n', POPT_ARG_INT, &r->count, 0, "how many", "N"},
-        {"seed", 0, POPT_ARG_INT, &r->seed, 0, "of the samples", "N"},
-        POPT_AUTOHELP POPT_TABLEEND};
-    *popt = poptGetContext(name, argc, argv, options, 0);
-    poptSetOtherOptionHelp(*popt, usage);
-    while ((got = poptGetNextOpt(*popt)) >= 0) {
-        if (got != 'p') continue;
-        const char **more = realloc(r->parameters, (r->n_parameters + 1) * sizeof *more);
-        if (!more) return EXIT_FAILED;
-        r->parameters = more;
-        r->parameters[r->n_parameters++] = parameter;
-    }
-    if (got < -1) code = tool_usage("%s: %s", poptBadOption(*popt, 0), poptStrerror(got));
-    const char *word;
-    while (!code && (word = poptGetArg(*popt))) {
-        if (r->n_words == 4) return tool_usage("too many arguments; %s --help says more", name);
-        r->words[r->n_words++] = word;
-    }
-    return code;
+static int take(void *user, int option, const char *text) {
+    wish *w = user;
+    return option == COUNT ? tool_option_whole("-n", text, 1000000000, &w->count)
+                           : tool_option_whole("--seed", text, UINT64_MAX, &w->seed);
 }
 
-static void request_free(request *r, poptContext popt) {
-    for (size_t i = 0; i < r->n_parameters; i++)
-        free((void *)(uintptr_t)r->parameters[i]);
-    free(r->parameters);
-    free(r->output);
-    poptFreeContext(popt);
-}
+/* ---- nas space
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-static int sample(nas_context *context, const nas_space *space, const request *r) {
-    nas_random *random;
-    if (nas_random_create(&random, context, (uint64_t)r->seed, 0, "sample") < 0)
-        return tool_failed(context);
-    int code = 0;
-    for (int i = 0; !code && i < r->count; i++) {
-        nas_arch *arch;
-        if (nas_space_sample(space, random, &arch) < 0) {
-            code = tool_failed(context);
+static int list(nas_context *context, const tool_request *r, FILE *to) {
+    (void)context;
+    for (uint32_t i = 0; nas_space_preset_name(i); i++) {
+        if (r->json) {
+            fputs(i ? ", " : "[", to);
+            tool_json(to, nas_space_preset_name(i));
         } else {
-            puts(nas_arch_text(arch));
-            nas_arch_free(arch);
+            fprintf(to, "%s\n", nas_space_preset_name(i));
         }
     }
-    nas_random_free(random);
-    return code;
+    if (r->json) fputs("]\n", to);
+    return 0;
 }
 
-static int count(nas_context *context, const nas_space *space) {
+static int show(const nas_space *space, const tool_request *r, FILE *to) {
+    if (!r->json) {
+        fputs(nas_space_text(space), to);
+        return 0;
+    }
+    fputs("{\"space\": ", to);
+    tool_json(to, nas_space_name(space));
+    fprintf(to, ", \"hash\": \"%016" PRIx64 "\", \"decisions\": %" PRIu32 ", \"text\": ",
+            nas_space_hash(space), nas_space_decisions(space));
+    tool_json(to, nas_space_text(space));
+    fputs("}\n", to);
+    return 0;
+}
+
+static int count(nas_context *context, const nas_space *space, const tool_request *r, FILE *to) {
     char digits[4096];
-    uint64_t n;
-    if (nas_space_count(space, &n, digits, sizeof digits) < 0 && n != UINT64_MAX)
-        return tool_failed(context);
-    puts(digits);
-    return EXIT_GOOD;
+    uint64_t n = 0;
+    nas_status status = nas_space_count(space, &n, digits, sizeof digits);
+    if (status < 0 && !(status == NAS_E_LIMIT && n == UINT64_MAX)) return tool_failed(context);
+    if (r->json) {
+        /* as text: many are larger than a JSON reader's numbers */
+        fputs("{\"space\": ", to);
+        tool_json(to, nas_space_name(space));
+        fprintf(to, ", \"count\": \"%s\"}\n", digits);
+    } else {
+        fprintf(to, "%s\n", digits);
+    }
+    return 0;
+}
+
+static int sample(nas_context *context, const nas_space *space, const tool_request *r,
+                  const wish *w, FILE *to) {
+    nas_random *random;
+    nas_status status = nas_random_create(&random, context, w->seed, 0, "sample");
+    if (status < 0) return tool_failed(context);
+    for (uint64_t i = 0; status >= 0 && i < w->count; i++) {
+        nas_arch *arch;
+        status = nas_space_sample(space, random, &arch);
+        if (status < 0) break;
+        if (r->json) {
+            fputs(i ? ",\n " : "[", to);
+            tool_json(to, nas_arch_text(arch));
+        } else {
+            fprintf(to, "%s\n", nas_arch_text(arch));
+        }
+        nas_arch_free(arch);
+    }
+    if (r->json && status >= 0) fputs(w->count ? "]\n" : "[]\n", to);
+    nas_random_free(random);
+    return status < 0 ? tool_failed(context) : 0;
+}
+
+static int do_space(nas_context *context, const tool_request *r, const wish *w, FILE *to) {
+    static const char *const verbs[] = {"list", "show", "count", "sample", NULL};
+    const char *verb = r->words[0];
+    nas_space *space = NULL;
+    int which = 0;
+    while (verbs[which] && strcmp(verb, verbs[which]) != 0)
+        which++;
+    if (!verbs[which]) {
+        const char *near = tool_nearest(verb, verbs);
+        if (near) return tool_usage("space has no '%s'; did you mean '%s'?", verb, near);
+        return tool_usage("space has no '%s'; it takes list, show, count, sample", verb);
+    }
+    if (which == 0 && r->n_words == 1) return list(context, r, to);
+    if (which == 0) return tool_usage("space list takes no more");
+    if (r->n_words != 2)
+        return tool_usage(
+            "space %s takes a space: a preset or a file; nas space list names presets", verb);
+    int code = tool_space(&space, context, r->words[1], r->parameters, r->n_parameters);
+    if (!code)
+        code = which == 1   ? show(space, r, to)
+               : which == 2 ? count(context, space, r, to)
+                            : sample(context, space, r, w, to);
+    nas_space_free(space);
+    return code;
 }
 
 int cmd_space(int argc, const char **argv) {
-    request r = {.count = 1};
-    poptContext popt;
-    int code =
-        read_request(argc, argv, "nas space",
-                     "list | show SPACE | count SPACE | sample SPACE [-n N] [--seed N]", &r, &popt);
-    nas_context *context = code ? NULL : tool_context(1);
-    nas_space *space = NULL;
-    if (!code && !context) code = EXIT_FAILED;
-    const char *verb = r.n_words ? r.words[0] : "";
-    if (!code && strcmp(verb, "list") == 0) {
-        for (uint32_t i = 0; nas_space_preset_name(i); i++)
-            puts(nas_space_preset_name(i));
-    } else if (!code && r.n_words == 2) {
-        if (nas_space_open(&space, context, r.words[1], r.parameters, r.n_parameters) < 0)
-            code = tool_failed(context);
-        else if (strcmp(verb, "show") == 0)
-            fputs(nas_space_text(space), stdout);
-        else if (strcmp(verb, "count") == 0)
-            code = count(context, space);
-        else if (strcmp(verb, "sample") == 0)
-            code = sample(context, space, &r);
-        else
-            code = tool_usage("space has no '%s'; it takes list, show, count, sample", verb);
-    } else if (!code) {
-        code = tool_usage("space takes list, or show, count or sample and a space");
-    }
-    nas_space_free(space);
+    static const struct poptOption options[] = {
+        {"count", 'n', POPT_ARG_STRING, NULL, COUNT, "how many samples; 1", "N"},
+        {"seed", 0, POPT_ARG_STRING, NULL, SEED, "of the samples; 0", "N"},
+        POPT_TABLEEND};
+    static const tool_command about = {
+        "space",
+        "list | show SPACE | count SPACE | sample SPACE",
+        "Search spaces: the presets; a space's text (docs/space-file.md); how many architectures "
+        "it\n"
+        "has, constraints on the network left out; some of them, drawn at random.\n"
+        "SPACE is a preset or a space file.",
+        "file instead of standard output",
+        TAKES_OUTPUT | TAKES_JSON | TAKES_PARAM,
+        1,
+        2,
+        options,
+        take};
+    wish w = {1, 0, -1};
+    tool_request r;
+    tool_output out;
+    int code;
+    if (!tool_read(&r, &about, &w, argc, argv, &code)) return code;
+    nas_context *context = tool_context(1);
+    code = context ? tool_output_open(&out, r.output) : EXIT_FAILED;
+    if (!code) code = tool_output_close(&out, context, do_space(context, &r, &w, out.to));
     nas_context_free(context);
-    request_free(&r, popt);
+    tool_request_free(&r);
     return code;
 }
 
-static int info(nas_context *context, const nas_arch *arch, bool json) {
+/* ---- nas arch
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static int info(nas_context *context, const nas_arch *arch, bool json, FILE *to) {
     nas_arch_cost c = {.struct_size = sizeof c};
     if (nas_arch_costs(arch, &c) < 0) return tool_failed(context);
     const struct {
@@ -131,64 +162,105 @@ static int info(nas_context *context, const nas_arch *arch, bool json) {
                {"weight_bytes", c.weight_bytes},
                {"depth", c.depth}};
     if (json) {
-        printf("{\"space\": ");
-        tool_json(stdout, nas_space_name(nas_arch_space(arch)));
-        printf(", \"arch\": ");
-        tool_json(stdout, nas_arch_text(arch));
-        printf(", \"hash\": \"%016" PRIx64 "\", \"network_hash\": \"%016" PRIx64 "\"",
-               nas_arch_hash(arch), nas_arch_network_hash(arch));
+        fputs("{\"space\": ", to);
+        tool_json(to, nas_space_name(nas_arch_space(arch)));
+        fputs(", \"arch\": ", to);
+        tool_json(to, nas_arch_text(arch));
+        fprintf(to, ", \"hash\": \"%016" PRIx64 "\", \"network_hash\": \"%016" PRIx64 "\"",
+                nas_arch_hash(arch), nas_arch_network_hash(arch));
     } else {
-        printf("%s\n", nas_arch_text(arch));
+        fprintf(to, "%s\n", nas_arch_text(arch));
     }
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (json && all[i].value < 0)
-            printf(", \"%s\": null", all[i].name);
+            fprintf(to, ", \"%s\": null", all[i].name);
         else if (json)
-            printf(", \"%s\": %" PRId64, all[i].name, all[i].value);
+            fprintf(to, ", \"%s\": %" PRId64, all[i].name, all[i].value);
         else if (all[i].value >= 0)
-            printf("%-17s %" PRId64 "\n", all[i].name, all[i].value);
+            fprintf(to, "%-17s %" PRId64 "\n", all[i].name, all[i].value);
+        else
+            fprintf(to, "%-17s -\n", all[i].name);
     }
-    if (json) puts("}");
-    return EXIT_GOOD;
+    if (json) fputs("}\n", to);
+    return 0;
 }
 
-/* A picture where a file is named that ends in .svg or by --svg, DOT likewise, else text. */
-static int draw(nas_context *context, const nas_arch *arch, const request *r) {
-    if (r->svg + r->dot + r->text > 1) return tool_usage("draw takes one of --svg, --dot, --text");
-    const char *end = r->output ? strrchr(r->output, '.') : NULL;
-    bool named = end && !r->svg && !r->dot && !r->text;
-    int32_t format = r->svg || (named && strcmp(end, ".svg") == 0)   ? NAS_DRAW_SVG
-                     : r->dot || (named && strcmp(end, ".dot") == 0) ? NAS_DRAW_DOT
-                                                                     : NAS_DRAW_TEXT;
+/* Files are written by the drawing itself. */
+static int draw(nas_context *context, const nas_arch *arch, const wish *w, const char *path) {
+    const char *end = path ? strrchr(path, '.') : NULL;
+    int32_t format = w->format >= 0                    ? w->format
+                     : end && strcmp(end, ".svg") == 0 ? NAS_DRAW_SVG
+                     : end && strcmp(end, ".dot") == 0 ? NAS_DRAW_DOT
+                                                       : NAS_DRAW_TEXT;
     nas_sink *sink = NULL;
-    nas_status status = tool_sink(&sink, context, r->output);
+    nas_status status = tool_sink(&sink, context, path);
     if (status >= 0) status = nas_arch_draw(arch, format, sink);
     if (status >= 0) status = nas_sink_close(sink);
     nas_sink_free(sink);
-    return status < 0 ? tool_failed(context) : EXIT_GOOD;
+    return status < 0 ? tool_failed(context) : 0;
+}
+
+static int do_arch(nas_context *context, const tool_request *r, const wish *w) {
+    static const char *const verbs[] = {"info", "draw", NULL};
+    nas_space *space = NULL;
+    nas_arch *arch = NULL;
+    tool_output out;
+    bool drawn = strcmp(r->words[0], "draw") == 0;
+    if (!drawn && strcmp(r->words[0], "info") != 0) {
+        const char *near = tool_nearest(r->words[0], verbs);
+        return tool_usage("arch has no '%s'; %s%s%s", r->words[0],
+                          near ? "did you mean '" : "it takes info, draw", near ? near : "",
+                          near ? "'?" : "");
+    }
+    int code = tool_space(&space, context, r->words[1], r->parameters, r->n_parameters);
+    if (!code && nas_arch_parse(&arch, space, r->words[2]) < 0) code = tool_failed(context);
+    if (!code && drawn) {
+        code = draw(context, arch, w, r->output);
+    } else if (!code && !(code = tool_output_open(&out, r->output))) {
+        code = tool_output_close(&out, context, info(context, arch, r->json, out.to));
+    }
+    nas_arch_free(arch);
+    nas_space_free(space);
+    return code;
+}
+
+static int take_arch(void *user, int option, const char *text) {
+    wish *w = user;
+    (void)text;
+    if (w->format >= 0 && w->format != option - SVG)
+        return tool_usage("draw takes one of --svg, --dot, --text");
+    w->format = option - SVG; /* in the order of NAS_DRAW_* */
+    return 0;
 }
 
 int cmd_arch(int argc, const char **argv) {
-    request r = {.count = 1};
-    poptContext popt;
-    int code = read_request(
-        argc, argv, "nas arch",
-        "info SPACE ARCH [--json] | draw SPACE ARCH [--svg|--dot|--text] [-o FILE]", &r, &popt);
-    const char *verb = r.n_words ? r.words[0] : "";
-    bool drawn = strcmp(verb, "draw") == 0;
-    nas_context *context = NULL;
-    nas_space *space = NULL;
-    nas_arch *arch = NULL;
-    if (!code && (r.n_words != 3 || (strcmp(verb, "info") != 0 && !drawn)))
-        code = tool_usage("arch takes info or draw, a space and an architecture");
-    if (!code && !(context = tool_context(1))) code = EXIT_FAILED;
-    if (!code && (nas_space_open(&space, context, r.words[1], r.parameters, r.n_parameters) < 0 ||
-                  nas_arch_parse(&arch, space, r.words[2]) < 0))
-        code = tool_failed(context);
-    if (!code) code = drawn ? draw(context, arch, &r) : info(context, arch, r.json);
-    nas_arch_free(arch);
-    nas_space_free(space);
+    static const struct poptOption options[] = {
+        {"svg", 0, POPT_ARG_NONE, NULL, SVG, "draw: a picture", NULL},
+        {"dot", 0, POPT_ARG_NONE, NULL, SVG + 1, "draw: for graphviz", NULL},
+        {"text", 0, POPT_ARG_NONE, NULL, SVG + 2, "draw: as text", NULL},
+        POPT_TABLEEND};
+    static const tool_command about = {
+        "arch",
+        "info SPACE ARCH | draw SPACE ARCH",
+        "info: what an architecture costs, before anything runs: params (trained numbers), macs\n"
+        "(multiply-accumulates for one image), published_flops (as the space's authors counted),\n"
+        "activation_bytes (peak of live activations of one image), weight_bytes, depth (layers "
+        "with\n"
+        "weights on the longest path). draw: its cells, as text, or as -o FILE.svg or FILE.dot "
+        "says.",
+        "file instead of standard output",
+        TAKES_OUTPUT | TAKES_JSON | TAKES_PARAM,
+        3,
+        3,
+        options,
+        take_arch};
+    wish w = {1, 0, -1};
+    tool_request r;
+    int code;
+    if (!tool_read(&r, &about, &w, argc, argv, &code)) return code;
+    nas_context *context = tool_context(1);
+    code = context ? do_arch(context, &r, &w) : EXIT_FAILED;
     nas_context_free(context);
-    request_free(&r, popt);
+    tool_request_free(&r);
     return code;
 }

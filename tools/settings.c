@@ -1,7 +1,9 @@
 /* Settings of a search: from a YAML file of sections (docs/search-file.md), from lines of text (as
  * a store keeps them), from options. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <yaml.h>
 #include "nas.h"
 
@@ -27,21 +29,53 @@ static bool has_word(const char *words, const char *word) {
 
 static const char sections[] = "parameters controller evaluator data budget objective final";
 
-/* NULL: known. Otherwise what there is instead. */
-static const char *check(const char *section, const char *key) {
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (strcmp(known[i].section, section) != 0) continue;
-        return *key && (!known[i].keys || has_word(known[i].keys, key)) ? NULL
-               : known[i].keys                                          ? known[i].keys
-                                                                        : "its settings";
-    }
-    return sections;
+/* The nearest of the words, in a buffer of its own; NULL: none is near. */
+static const char *nearest_word(const char *words, const char *more, const char *wrong,
+                                char *buffer, size_t capacity) {
+    const char *names[32];
+    size_t n = 0;
+    snprintf(buffer, capacity, "%s %s", words, more);
+    for (char *at = strtok(buffer, " "); at && n < 31; at = strtok(NULL, " "))
+        names[n++] = at;
+    names[n] = NULL;
+    return tool_nearest(wrong, names);
 }
 
-static char *copy(const char *text) {
-    size_t n = strlen(text) + 1;
-    char *c = malloc(n);
-    return c ? memcpy(c, text, n) : NULL;
+/* true: the settings have such a key. Otherwise a sentence about it. */
+static bool check(const char *section, const char *key, char *sentence, size_t capacity) {
+    const char *keys = NULL;
+    char words[256];
+    bool top = !*section, any = false;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(known[i].section, section) == 0) {
+            keys = known[i].keys;
+            any = !keys;
+        }
+    if (*key && (any || (keys && has_word(keys, key)))) return true;
+    if (!keys && !any) {
+        const char *near = nearest_word(sections, "", section, words, sizeof words);
+        if (near)
+            snprintf(sentence, capacity, "there is no section '%s'; did you mean '%s'?", section,
+                     near);
+        else
+            snprintf(sentence, capacity, "there is no section '%s'; there are: %s", section,
+                     sections);
+        return false;
+    }
+    if (top && has_word(sections, key)) {
+        snprintf(sentence, capacity, "'%s' is a section: its settings are %s.KEY=VALUE", key, key);
+        return false;
+    }
+    const char *near =
+        keys ? nearest_word(keys, top ? sections : "", key, words, sizeof words) : NULL;
+    if (near)
+        snprintf(sentence, capacity, "there is no setting '%s%s%s'; did you mean '%s'?", section,
+                 top ? "" : ".", key, near);
+    else
+        snprintf(sentence, capacity, "there is no setting '%s%s%s'; there are: %s%s%s", section,
+                 top ? "" : ".", key, keys ? keys : "KEY=VALUE", top ? " " : "",
+                 top ? sections : "");
+    return false;
 }
 
 void tool_settings_free(tool_settings *s) {
@@ -54,15 +88,16 @@ void tool_settings_free(tool_settings *s) {
     memset(s, 0, sizeof *s);
 }
 
-const char *tool_settings_get(const tool_settings *s, const char *section, const char *key) {
+const char *tool_settings_get(const tool_settings *s, const char *section, const char *key,
+                              const char *otherwise) {
     for (size_t i = 0; i < s->n; i++)
         if (strcmp(s->items[i].section, section) == 0 && strcmp(s->items[i].key, key) == 0)
             return s->items[i].value;
-    return NULL;
+    return otherwise;
 }
 
 bool tool_settings_put(tool_settings *s, const char *section, const char *key, const char *value) {
-    char *v = copy(value);
+    char *v = tool_copy(value);
     if (!v) return false;
     for (size_t i = 0; i < s->n; i++)
         if (strcmp(s->items[i].section, section) == 0 && strcmp(s->items[i].key, key) == 0) {
@@ -80,7 +115,7 @@ bool tool_settings_put(tool_settings *s, const char *section, const char *key, c
         s->items = items;
         s->capacity = bigger;
     }
-    tool_setting item = {copy(section), copy(key), v};
+    tool_setting item = {tool_copy(section), tool_copy(key), v};
     if (!item.section || !item.key) {
         free(item.section);
         free(item.key);
@@ -91,14 +126,9 @@ bool tool_settings_put(tool_settings *s, const char *section, const char *key, c
     return true;
 }
 
-static int memory(void) {
-    fputs("nas: out of memory\n", stderr);
-    return EXIT_FAILED;
-}
-
 int tool_settings_set(tool_settings *s, const char *text) {
     const char *equals = strchr(text, '='), *dot = strchr(text, '.');
-    char name[128], *key = name;
+    char name[128], sentence[512], *key = name;
     const char *section = "";
     if (!equals || equals == text || (size_t)(equals - text) >= sizeof name)
         return tool_usage("'%s' is not section.key=value", text);
@@ -109,11 +139,43 @@ int tool_settings_set(tool_settings *s, const char *text) {
         section = name;
         key = name + (dot - text) + 1;
     }
-    const char *wrong = check(section, key);
-    if (wrong)
-        return tool_usage("there is no setting '%s%s%s'; there are: %s", section,
-                          *section ? "." : "", key, wrong);
-    return tool_settings_put(s, section, key, equals + 1) ? 0 : memory();
+    if (!check(section, key, sentence, sizeof sentence)) return tool_usage("%s", sentence);
+    if (strchr(equals, '\n')) return tool_usage("%s: a value is one line", name);
+    return tool_settings_put(s, section, key, equals + 1) ? 0 : tool_memory();
+}
+
+int tool_settings_over(tool_settings *s, const tool_settings *other) {
+    for (size_t i = 0; i < other->n; i++)
+        if (!tool_settings_put(s, other->items[i].section, other->items[i].key,
+                               other->items[i].value))
+            return tool_memory();
+    return 0;
+}
+
+/* How people name a setting. */
+static const char *name_of(const char *section, const char *key, char *buffer, size_t capacity) {
+    snprintf(buffer, capacity, "%s%s%s", section, *section ? "." : "", key);
+    return buffer;
+}
+
+int tool_settings_whole(const tool_settings *s, const char *section, const char *key, uint64_t most,
+                        uint64_t otherwise, uint64_t *out) {
+    const char *text = tool_settings_get(s, section, key, NULL);
+    char name[128];
+    *out = otherwise;
+    if (!text || (tool_parse_whole(text, out) && *out <= most)) return 0;
+    return tool_usage("%s: '%s' is not a whole number that it can have",
+                      name_of(section, key, name, sizeof name), text);
+}
+
+int tool_settings_real(const tool_settings *s, const char *section, const char *key, double least,
+                       double otherwise, double *out) {
+    const char *text = tool_settings_get(s, section, key, NULL);
+    char name[128];
+    *out = otherwise;
+    if (!text || (tool_parse_real(text, out) && *out >= least)) return 0;
+    return tool_usage("%s: '%s' is not a number that it can have",
+                      name_of(section, key, name, sizeof name), text);
 }
 
 char *tool_settings_text(const tool_settings *s) {
@@ -138,7 +200,7 @@ int tool_settings_parse(tool_settings *s, const char *text) {
     while (*text) {
         size_t n = strcspn(text, "\n");
         char *line = malloc(n + 1);
-        if (!line) return memory();
+        if (!line) return tool_memory();
         memcpy(line, text, n);
         line[n] = 0;
         int code = n ? tool_settings_set(s, line) : 0;
@@ -151,40 +213,31 @@ int tool_settings_parse(tool_settings *s, const char *text) {
 
 char **tool_settings_list(const tool_settings *s, const char *section, const char *without,
                           size_t *n) {
-    char **list = calloc(s->n + 1, sizeof *list);
+    char **list = calloc(1, sizeof *list), text[1024];
     *n = 0;
     for (size_t i = 0; list && i < s->n; i++) {
         const tool_setting *item = &s->items[i];
-        if (strcmp(item->section, section) != 0 || has_word(without, item->key)) continue;
-        char *text = malloc(strlen(item->key) + strlen(item->value) + 2);
-        if (!text) {
+        if (strcmp(item->section, section) != 0 || strcmp(item->key, without) == 0) continue;
+        snprintf(text, sizeof text, "%s=%s", item->key, item->value);
+        if (!tool_list_add(&list, n, text)) {
             tool_list_free(list, *n);
             return NULL;
         }
-        sprintf(text, "%s=%s", item->key, item->value);
-        list[(*n)++] = text;
     }
     return list;
-}
-
-void tool_list_free(char **list, size_t n) {
-    for (size_t i = 0; list && i < n; i++)
-        free(list[i]);
-    free(list);
 }
 
 /* ---- the file
  * ---------------------------------------------------------------------------------------- */
 
 static int at_mark(const char *path, const yaml_mark_t *mark, const char *what, const char *name) {
-    fprintf(stderr, "nas: %s:%zu:%zu: %s%s%s%s\n", path, mark->line + 1, mark->column + 1, what,
-            *name ? " '" : "", name, *name ? "'" : "");
-    return EXIT_FAILED;
+    return tool_error("%s:%zu:%zu: %s%s%s%s", path, mark->line + 1, mark->column + 1, what,
+                      *name ? " '" : "", name, *name ? "'" : "");
 }
 
 /* Top level: key: value, or section: {key: value}. No deeper, so no event nests. */
 static int read_events(tool_settings *s, yaml_parser_t *parser, const char *path) {
-    char section[64] = "", key[128] = "";
+    char section[64] = "", key[128] = "", sentence[512];
     int depth = 0, code = 0;
     bool have_key = false, done = false;
     while (!code && !done) {
@@ -220,23 +273,18 @@ static int read_events(tool_settings *s, yaml_parser_t *parser, const char *path
             } else if (!have_key) {
                 snprintf(key, sizeof key, "%.120s", value);
                 have_key = true;
-                const char *wrong = check(section, key);
-                if (wrong && !(depth == 1 && has_word(sections, key))) {
-                    fprintf(stderr,
-                            "nas: %s:%zu:%zu: there is no setting '%s'; there are: %s%s%s\n", path,
-                            mark.line + 1, mark.column + 1, key, wrong, depth == 1 ? " " : "",
-                            depth == 1 ? sections : "");
-                    code = EXIT_FAILED;
-                }
+                if (!check(section, key, sentence, sizeof sentence) &&
+                    !(depth == 1 && has_word(sections, key)))
+                    code = at_mark(path, &mark, sentence, "");
             } else {
-                if (tool_settings_get(s, section, key))
+                if (tool_settings_get(s, section, key, NULL))
                     code = at_mark(path, &mark, "given twice:", key);
-                else if (check(section, key))
+                else if (!check(section, key, sentence, sizeof sentence))
                     code = at_mark(path, &mark, "a section needs 'key: value' lines:", key);
                 else if (strchr(value, '\n'))
                     code = at_mark(path, &mark, "a value is one line:", key);
                 else if (!tool_settings_put(s, section, key, value))
-                    code = memory();
+                    code = tool_memory();
                 have_key = false;
             }
             break;
@@ -260,14 +308,16 @@ static int read_events(tool_settings *s, yaml_parser_t *parser, const char *path
 
 int tool_settings_read(tool_settings *s, const char *path) {
     FILE *file = fopen(path, "rb");
-    if (!file) {
-        fprintf(stderr, "nas: %s: cannot be opened\n", path);
-        return EXIT_FAILED;
+    if (!file) return tool_error("%s: cannot be opened: %s", path, strerror(errno));
+    struct stat about;
+    if (fstat(fileno(file), &about) == 0 && S_ISDIR(about.st_mode)) {
+        fclose(file);
+        return tool_error("%s: is a folder; a search file is wanted", path);
     }
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser)) {
         fclose(file);
-        return memory();
+        return tool_memory();
     }
     yaml_parser_set_input_file(&parser, file);
     int code = read_events(s, &parser, path);

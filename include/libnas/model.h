@@ -88,6 +88,31 @@ NAS_API nas_status nas_model_describe(const nas_model *model, nas_model_info *ou
 NAS_API nas_status nas_model_train(nas_model *model, const nas_dataset *data,
                                    const nas_train_options *options, nas_train_fn progress,
                                    void *user);
+
+/* For trainings that outlive their process or are watched between epochs. Any function may be NULL; all
+ * come on the thread that trains. */
+typedef struct {
+    uint32_t struct_size, flags;
+    void *user;
+    nas_train_fn epoch_ended; /* as nas_model_train's */
+    /* Between steps, at most ten times a second. NAS_STOP ends the training there, and epoch_ended hears
+     * of what the last epoch came to; an error gives up with it. */
+    nas_status (*keep_going)(void *user);
+    /* After each epoch (and after one that was ended early), before epoch_ended: all of the training's
+     * state, borrowed for the call. An error gives up with it. */
+    nas_status (*keep)(void *user, const nas_train_progress *progress, const void *bytes, size_t n);
+    /* What keep was given last, to go on from there: to the same bits, where the network, the data and
+     * the options are the same. Read before the first step. NULL: from the beginning. */
+    const void *kept;
+    uint64_t n_kept; /* bytes */
+} nas_train_hooks;
+#define NAS_TRAIN_HOOKS_INIT {sizeof(nas_train_hooks), 0, NULL, NULL, NULL, NULL, NULL, 0}
+NAS_API void nas_train_hooks_init(nas_train_hooks *hooks);
+/* As nas_model_train. hooks: NULL for none. NAS_E_CORRUPT: `kept` is of another network or optimizer. */
+NAS_API nas_status nas_model_train_with(nas_model *model, const nas_dataset *data,
+                                        const nas_train_options *options,
+                                        const nas_train_hooks *hooks);
+
 NAS_API nas_status nas_model_evaluate(nas_model *model, const nas_dataset *data, int32_t split,
                                       nas_metrics *out);
 /* images: n of H, W, C, normalised as nas_dataset_read gives them; logits: n of classes. */

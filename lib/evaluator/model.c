@@ -54,46 +54,103 @@ nas_status nas_model_describe(const nas_model *m, nas_model_info *out) {
     return ni_answer(m->context, out, &info, sizeof info, sizeof info, "nas_model_info");
 }
 
-static nas_status epoch_ended(void *user, const nas_train_progress *progress) {
-    const struct {
-        nas_train_fn call;
-        void *user;
-    } *p = user;
-    return p->call ? p->call(p->user, progress) : NAS_OK;
+/* ---- training
+ * ------------------------------------------------------------------------------------- */
+
+void nas_train_hooks_init(nas_train_hooks *hooks) {
+    *hooks = (nas_train_hooks)NAS_TRAIN_HOOKS_INIT;
 }
 
-nas_status nas_model_train(nas_model *m, const nas_dataset *data, const nas_train_options *options,
-                           nas_train_fn progress, void *user) {
-    nas_train_options o = NAS_TRAIN_OPTIONS_INIT;
+typedef struct {
+    nas_context *context;
+    nas_train_hooks hooks;
     ni_trainer *trainer;
+} training;
+
+static nas_status keep(const training *t, const nas_train_progress *progress) {
+    nas_writer *writer;
+    NI_TRY(nas_writer_create(&writer, t->context));
+    nas_status status = ni_trainer_save(t->trainer, writer);
+    if (status >= 0) {
+        size_t n;
+        const void *bytes = nas_writer_data(writer, &n);
+        status = t->hooks.keep(t->hooks.user, progress, bytes, n);
+    }
+    nas_writer_free(writer);
+    return status;
+}
+
+static nas_status epoch_ended(void *user, const nas_train_progress *progress) {
+    const training *t = user;
+    nas_status kept = t->hooks.keep ? keep(t, progress) : NAS_OK;
+    if (kept < 0) return kept;
+    nas_status answer =
+        t->hooks.epoch_ended ? t->hooks.epoch_ended(t->hooks.user, progress) : NAS_OK;
+    return answer == NAS_OK ? kept : answer;
+}
+
+static nas_status keep_going(void *user) {
+    const training *t = user;
+    return t->hooks.keep_going(t->hooks.user);
+}
+
+static nas_status go_on_from(const training *t) {
+    nas_reader *reader;
+    if (!t->hooks.kept) return NAS_OK;
+    NI_TRY(nas_reader_create(&reader, t->context, t->hooks.kept, (size_t)t->hooks.n_kept));
+    nas_status status = ni_trainer_load(t->trainer, reader);
+    if (status >= 0 && nas_reader_left(reader) > 0)
+        status = ni_fail(t->context, NAS_E_CORRUPT,
+                         "a checkpoint of training is longer than it should be");
+    nas_reader_free(reader);
+    return status;
+}
+
+static nas_status fit(nas_model *m, training *t, const nas_dataset *data,
+                      const nas_train_options *o) {
+    size_t bytes = ni_vars_size(ni_trainer_vars(t->trainer)) * sizeof(float);
+    memcpy(ni_trainer_values(t->trainer), ni_trainer_values(m->measuring), bytes);
+    NI_TRY(go_on_from(t));
+    ni_fit fit = {t->trainer, data, o, 0, epoch_ended, t->hooks.keep_going ? keep_going : NULL,
+                  t,          0};
+    if (o->max_seconds > 0) fit.deadline = ni_clock() + (double)o->max_seconds;
+    nas_train_progress last;
+    bool late;
+    nas_status status = ni_fit_run(&fit, &last, &late);
+    if (status < 0) return status;
+    nas_dataset_info info = {.struct_size = sizeof info};
+    memcpy(ni_trainer_values(m->measuring), ni_trainer_result(t->trainer), bytes);
+    if (nas_dataset_describe(data, &info) >= 0) {
+        memcpy(m->mean, info.mean, sizeof m->mean);
+        memcpy(m->deviation, info.deviation, sizeof m->deviation);
+    }
+    return status;
+}
+
+nas_status nas_model_train_with(nas_model *m, const nas_dataset *data,
+                                const nas_train_options *options, const nas_train_hooks *hooks) {
+    nas_train_options o = NAS_TRAIN_OPTIONS_INIT;
+    training t = {m->context, NAS_TRAIN_HOOKS_INIT, NULL};
     ni_arch_net build;
     ni_net net;
     NI_TRY(ni_enter(m->context));
     NI_TRY(ni_options(m->context, &o, sizeof o, sizeof o, options, "nas_train_options"));
+    NI_TRY(
+        ni_options(m->context, &t.hooks, sizeof t.hooks, sizeof t.hooks, hooks, "nas_train_hooks"));
     NI_TRY(ni_fit_check(nas_arch_space(m->arch), data));
     NI_TRY(ni_arch_network(&net, &build, m->arch, o.dropout));
-    NI_TRY(ni_trainer_create(&trainer, m->context, &net, &o));
-    size_t bytes = ni_vars_size(ni_trainer_vars(trainer)) * sizeof(float);
-    memcpy(ni_trainer_values(trainer), ni_trainer_values(m->measuring), bytes);
-    struct {
-        nas_train_fn call;
-        void *user;
-    } callback = {progress, user};
-    ni_fit fit = {trainer, data, &o, 0, epoch_ended, NULL, &callback, 0};
-    if (o.max_seconds > 0) fit.deadline = ni_clock() + (double)o.max_seconds;
-    nas_train_progress last;
-    bool late;
-    nas_status status = ni_fit_run(&fit, &last, &late);
-    if (status >= 0) {
-        nas_dataset_info info = {.struct_size = sizeof info};
-        memcpy(ni_trainer_values(m->measuring), ni_trainer_result(trainer), bytes);
-        if (nas_dataset_describe(data, &info) >= 0) {
-            memcpy(m->mean, info.mean, sizeof m->mean);
-            memcpy(m->deviation, info.deviation, sizeof m->deviation);
-        }
-    }
-    ni_trainer_free(trainer);
+    NI_TRY(ni_trainer_create(&t.trainer, m->context, &net, &o));
+    nas_status status = fit(m, &t, data, &o);
+    ni_trainer_free(t.trainer);
     return status;
+}
+
+nas_status nas_model_train(nas_model *m, const nas_dataset *data, const nas_train_options *options,
+                           nas_train_fn progress, void *user) {
+    nas_train_hooks hooks = NAS_TRAIN_HOOKS_INIT;
+    hooks.user = user;
+    hooks.epoch_ended = progress;
+    return nas_model_train_with(m, data, options, &hooks);
 }
 
 nas_status nas_model_evaluate(nas_model *m, const nas_dataset *data, int32_t split,

@@ -31,6 +31,7 @@ nas_train_options: u32 struct_size flags; f64 epochs; u32 batch; i32 optimizer; 
     i64 max_seconds; u64 seed
 nas_train_progress: u32 struct_size flags; f64 epoch epochs; u64 step steps; f64 train_loss
     train_accuracy validation_loss validation_accuracy learning_rate seconds
+nas_train_hooks: u32 struct_size flags; ptr user epoch_ended keep_going keep kept; u64 n_kept
 nas_metrics: u32 struct_size flags; f64 loss accuracy; i64 n
 nas_model_info: u32 struct_size flags; i64 height width channels classes; f64 mean[4]
     deviation[4]
@@ -153,6 +154,7 @@ nas_read_bytes ptr ptr ptr -> status
 nas_read_text ptr ptr size -> status
 nas_read_arch ptr ptr ptr -> status
 nas_reader_left ptr -> size
+nas_train_hooks_init ptr -> void
 nas_train_options_init ptr -> void
 nas_train_options_set ptr ptr str -> status
 nas_model_create ptr ptr u64 -> status
@@ -160,6 +162,7 @@ nas_model_free ptr -> void
 nas_model_arch ptr -> ptr
 nas_model_describe ptr ptr -> status
 nas_model_train ptr ptr ptr ptr ptr -> status
+nas_model_train_with ptr ptr ptr ptr -> status
 nas_model_evaluate ptr ptr i32 ptr -> status
 nas_model_predict ptr ptr i64 ptr -> status
 nas_model_save ptr str -> status

@@ -229,6 +229,14 @@ static nas_status give_hooks(rig *r, const void *given) {
     return give_search(r, &options);
 }
 
+static nas_status give_train_hooks(rig *r, const void *given) {
+    nas_train_options brief = NAS_TRAIN_OPTIONS_INIT;
+    brief.batch = 8;
+    brief.epochs = 0.1;
+    brief.validate = 0;
+    return nas_model_train_with(r->model, r->data, &brief, given);
+}
+
 static nas_status give_store(rig *r, const void *given) {
     nas_store *out = NULL;
     nas_status status = nas_store_open(&out, r->context, NULL, given);
@@ -265,6 +273,7 @@ static given_struct *given_structs(rig *r) {
     static nas_controller_ops controller = {.struct_size = sizeof controller, .ask = no_ask};
     static nas_evaluator_ops evaluator = {.struct_size = sizeof evaluator, .evaluate = half};
     static nas_train_options train = NAS_TRAIN_OPTIONS_INIT;
+    static nas_train_hooks train_hooks = NAS_TRAIN_HOOKS_INIT;
     static nas_dataset_arrays data;
     static nas_dataset_options dataset = NAS_DATASET_OPTIONS_INIT;
     static nas_op_ops op = {sizeof op, 0, NULL, probe, NULL};
@@ -281,6 +290,7 @@ static given_struct *given_structs(rig *r) {
         {"nas_controller_ops", sizeof controller, give_controller, &controller, 0},
         {"nas_evaluator_ops", sizeof evaluator, give_evaluator, &evaluator, 0},
         {"nas_train_options", sizeof train, give_train, &train, 0},
+        {"nas_train_hooks", sizeof train_hooks, give_train_hooks, &train_hooks, 0},
         {"nas_dataset_arrays", sizeof data, give_arrays, &data, 0},
         {"nas_dataset_options", sizeof dataset, give_dataset, &dataset, 0},
         {"nas_op_ops", sizeof op, give_op, &op, 0},

@@ -121,20 +121,9 @@ static void learns(void **state) {
     end(&w);
 }
 
-static uint64_t trained_bits(uint32_t threads, double ema, int32_t optimizer) {
-    world w;
-    start(&w, threads);
-    nas_model *model;
-    nas_train_options o = brief();
+static uint64_t model_bits(nas_model *model) {
     nas_tensor_info info;
     uint64_t hash = 0;
-    o.ema = ema;
-    o.optimizer = optimizer;
-    if (optimizer) o.learning_rate = 0.01;
-    o.clip = 1;
-    o.dropout = 0.1;
-    assert_int_equal(nas_model_create(&model, w.arch, 1), NAS_OK);
-    assert_int_equal(nas_model_train(model, w.data, &o, NULL, NULL), NAS_OK);
     for (uint32_t i = 0; nas_model_tensor(model, i, &info) == NAS_OK; i++) {
         size_t n = 1;
         for (uint32_t d = 0; d < info.dimensions; d++)
@@ -144,6 +133,22 @@ static uint64_t trained_bits(uint32_t threads, double ema, int32_t optimizer) {
         hash = ni_hash_seeded(values, n * sizeof *values, hash);
         free(values);
     }
+    return hash;
+}
+
+static uint64_t trained_bits(uint32_t threads, double ema, int32_t optimizer) {
+    world w;
+    start(&w, threads);
+    nas_model *model;
+    nas_train_options o = brief();
+    o.ema = ema;
+    o.optimizer = optimizer;
+    if (optimizer) o.learning_rate = 0.01;
+    o.clip = 1;
+    o.dropout = 0.1;
+    assert_int_equal(nas_model_create(&model, w.arch, 1), NAS_OK);
+    assert_int_equal(nas_model_train(model, w.data, &o, NULL, NULL), NAS_OK);
+    uint64_t hash = model_bits(model);
     nas_model_free(model);
     end(&w);
     return hash;
@@ -250,6 +255,108 @@ static void settings_are_strict(void **state) {
     end(&w);
 }
 
+/* ---- trainings that are left and gone on with
+ * ------------------------------------------------------------ */
+
+typedef struct {
+    void *bytes; /* the newest checkpoint */
+    size_t n;
+    double stop_after;     /* epochs; an answer of epoch_ended */
+    int polls, most_polls; /* keep_going says stop at the last; 0: never */
+    int kept;
+} watcher;
+
+static nas_status watch_keep(void *user, const nas_train_progress *p, const void *bytes, size_t n) {
+    watcher *w = user;
+    assert_true(p->epoch > 0);
+    free(w->bytes);
+    w->bytes = malloc(n);
+    memcpy(w->bytes, bytes, n);
+    w->n = n;
+    w->kept++;
+    return NAS_OK;
+}
+
+static nas_status watch_epoch(void *user, const nas_train_progress *p) {
+    const watcher *w = user;
+    return w->stop_after > 0 && p->epoch >= w->stop_after ? NAS_STOP : NAS_OK;
+}
+
+static nas_status watch_going(void *user) {
+    watcher *w = user;
+    return w->most_polls && ++w->polls >= w->most_polls ? NAS_STOP : NAS_OK;
+}
+
+static uint64_t one_run(world *w, const nas_train_options *o, watcher *watch, nas_status wanted) {
+    nas_train_hooks hooks = NAS_TRAIN_HOOKS_INIT;
+    nas_model *model;
+    void *kept = watch->bytes;
+    hooks.user = watch;
+    hooks.epoch_ended = watch_epoch;
+    hooks.keep_going = watch_going;
+    hooks.keep = watch_keep;
+    hooks.kept = kept;
+    hooks.n_kept = watch->n;
+    watch->bytes = NULL;
+    assert_int_equal(nas_model_create(&model, w->arch, o->seed), NAS_OK);
+    assert_int_equal(nas_model_train_with(model, w->data, o, &hooks), wanted);
+    uint64_t bits = model_bits(model);
+    if (!watch->bytes)
+        watch->bytes = kept;
+    else
+        free(kept);
+    nas_model_free(model);
+    return bits;
+}
+
+static void goes_on_to_the_same_bits(void **state) {
+    (void)state;
+    world w;
+    start(&w, 2);
+    for (int kind = 0; kind < 3; kind++) {
+        nas_train_options o = brief();
+        o.dropout = 0.2;
+        o.ema = kind == 1 ? 0.95 : 0;
+        o.optimizer = kind == 2 ? NAS_OPTIMIZER_ADAM : NAS_OPTIMIZER_SGD;
+        if (kind == 2) o.learning_rate = 0.01;
+        watcher straight = {.n = 0}, broken = {.n = 0};
+        uint64_t bits = one_run(&w, &o, &straight, NAS_OK);
+        assert_int_equal(straight.kept, 3);
+        broken.stop_after = 1;
+        assert_true(one_run(&w, &o, &broken, NAS_STOP) != bits);
+        broken.stop_after = 0;
+        broken.most_polls = 1; /* in the midst of the second epoch */
+        assert_true(one_run(&w, &o, &broken, NAS_STOP) != bits);
+        assert_int_equal(broken.kept, 2);
+        broken.most_polls = 0;
+        assert_true(one_run(&w, &o, &broken, NAS_OK) == bits);
+        assert_int_equal(broken.kept, 4);
+        /* one that is done has nothing left to do */
+        assert_true(one_run(&w, &o, &broken, NAS_OK) == bits);
+        assert_int_equal(broken.kept, 4);
+
+        /* another optimizer's, cut, too long: a status, and the model as it was */
+        nas_train_options other = o;
+        other.optimizer = kind == 2 ? NAS_OPTIMIZER_SGD : NAS_OPTIMIZER_ADAM;
+        uint64_t fresh;
+        nas_model *model;
+        assert_int_equal(nas_model_create(&model, w.arch, o.seed), NAS_OK);
+        fresh = model_bits(model);
+        nas_model_free(model);
+        assert_true(one_run(&w, &other, &broken, NAS_E_CORRUPT) == fresh);
+        broken.n -= 4;
+        assert_true(one_run(&w, &o, &broken, NAS_E_CORRUPT) == fresh);
+        broken.n += 4;
+        broken.bytes = realloc(broken.bytes, broken.n + 8);
+        memset((char *)broken.bytes + broken.n, 0, 8);
+        broken.n += 8;
+        assert_true(one_run(&w, &o, &broken, NAS_E_CORRUPT) == fresh);
+        free(straight.bytes);
+        free(broken.bytes);
+    }
+    end(&w);
+}
+
 /* ---- every allocation of a small training fails in turn
  * ------------------------------------------- */
 
@@ -293,7 +400,12 @@ static nas_status life(void) {
     if (status >= 0)
         status = nas_arch_parse(&w.arch, w.space, "1<-0=nor_conv_3x3 2<-0=none 2<-1=skip_connect");
     if (status >= 0) status = nas_model_create(&model, w.arch, 1);
-    if (status >= 0) status = nas_model_train(model, w.data, &o, NULL, NULL);
+    watcher watch = {.n = 0};
+    nas_train_hooks hooks = NAS_TRAIN_HOOKS_INIT;
+    hooks.user = &watch;
+    hooks.keep = watch_keep;
+    if (status >= 0) status = nas_model_train_with(model, w.data, &o, &hooks);
+    free(watch.bytes);
     if (status >= 0) status = nas_model_evaluate(model, w.data, NAS_SPLIT_TEST, &m);
     nas_model_free(model);
     end(&w);
@@ -324,6 +436,7 @@ int main(void) {
         cmocka_unit_test(files_round_trip),
         cmocka_unit_test(divergence_is_told),
         cmocka_unit_test(settings_are_strict),
+        cmocka_unit_test(goes_on_to_the_same_bits),
         cmocka_unit_test(every_allocation_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,155 @@
+/* The parts that the settings of a search name: space, data, controller, evaluator, budgets. All of
+ * them are checked before anything is trained or written. */
+#include <math.h>
+#include <string.h>
+#include "nas.h"
+
+int tool_space(nas_space **out, nas_context *context, const char *what, char *const *parameters,
+               size_t n) {
+    nas_status status = nas_space_open(out, context, what, (const char *const *)parameters, n);
+    return status < 0 ? tool_failed(context) : 0;
+}
+
+int tool_train_options(nas_train_options *out, nas_context *context, char *const *settings,
+                       size_t n) {
+    nas_status status = NAS_OK;
+    nas_evaluator *tried = NULL;
+    for (size_t i = 0; status >= 0 && i < n; i++)
+        status = nas_train_options_set(context, out, settings[i]);
+    if (status >= 0) status = nas_evaluator_train(&tried, context, out); /* are they in range? */
+    nas_evaluator_free(tried);
+    return status < 0 ? tool_failed(context) : 0;
+}
+
+static int open_space(tool_parts *p, const tool_settings *s, const char *space_text) {
+    if (space_text) {
+        nas_status status = nas_space_parse(&p->space, p->context, space_text, strlen(space_text),
+                                            "the store's space", NULL, 0);
+        return status < 0 ? tool_failed(p->context) : 0;
+    }
+    size_t n;
+    char **list = tool_settings_list(s, "parameters", "", &n);
+    int code = list ? tool_space(&p->space, p->context, tool_settings_get(s, "", "space", "quick"),
+                                 list, n)
+                    : tool_memory();
+    tool_list_free(list, n);
+    return code;
+}
+
+static int open_data(tool_parts *p, const tool_settings *s) {
+    size_t n;
+    nas_dataset_options o = NAS_DATASET_OPTIONS_INIT;
+    char **list = tool_settings_list(s, "data", "name", &n);
+    nas_status status = NAS_OK;
+    if (!list) return tool_memory();
+    for (size_t i = 0; status >= 0 && i < n; i++)
+        status = nas_dataset_options_set(p->context, &o, list[i]);
+    tool_list_free(list, n);
+    if (status >= 0)
+        status = nas_dataset_open(&p->data, p->context,
+                                  tool_settings_get(s, "data", "name", "fashion-mnist"), &o);
+    return status < 0 ? tool_failed(p->context) : 0;
+}
+
+static int open_controller(tool_parts *p, const tool_settings *s) {
+    size_t n;
+    char **list = tool_settings_list(s, "controller", "name", &n);
+    if (!list) return tool_memory();
+    nas_status status = nas_controller_named(
+        &p->controller, p->space, tool_settings_get(s, "controller", "name", "evolution"),
+        (const char *const *)list, n);
+    tool_list_free(list, n);
+    return status < 0 ? tool_failed(p->context) : 0;
+}
+
+static int open_evaluator(tool_parts *p, const tool_settings *s) {
+    size_t n;
+    char **list = tool_settings_list(s, "evaluator", "name", &n);
+    if (!list) return tool_memory();
+    const char *name = tool_settings_get(s, "evaluator", "name", "train");
+    nas_status status =
+        nas_evaluator_named(&p->evaluator, p->context, name, (const char *const *)list, n);
+    int code = status < 0 ? tool_failed(p->context) : 0;
+    if (!code && strcmp(name, "train") == 0)
+        code = tool_train_options(&p->trial, p->context, list, n);
+    tool_list_free(list, n);
+    return code;
+}
+
+static int final_options(tool_parts *p, const tool_settings *s) {
+    size_t n;
+    char **list = tool_settings_list(s, "final", "", &n);
+    if (!list) return tool_memory();
+    p->final.use_validation = 1;
+    p->final.validate = 0;
+    int code = tool_settings_whole(s, "", "seed", UINT64_MAX, 0, &p->final.seed);
+    if (!code) code = tool_train_options(&p->final, p->context, list, n);
+    tool_list_free(list, n);
+    return code;
+}
+
+int tool_parts_open(tool_parts *p, nas_context *context, const tool_settings *s,
+                    const char *space_text) {
+    nas_search_options o;
+    memset(p, 0, sizeof *p);
+    p->context = context;
+    nas_train_options_init(&p->trial);
+    nas_train_options_init(&p->final);
+    /* what is quick to check first */
+    int code = tool_parts_options(p, s, &o);
+    if (!code) code = final_options(p, s);
+    if (!code) code = open_evaluator(p, s);
+    if (!code) code = open_space(p, s, space_text);
+    if (!code) code = open_controller(p, s);
+    if (!code) code = open_data(p, s);
+    if (code) tool_parts_free(p);
+    return code;
+}
+
+void tool_parts_free(tool_parts *p) {
+    nas_evaluator_free(p->evaluator);
+    nas_controller_free(p->controller);
+    nas_dataset_free(p->data);
+    nas_space_free(p->space);
+    memset(p, 0, sizeof *p);
+}
+
+static int objective(nas_objective *out, const tool_settings *s) {
+    const char *minimise = tool_settings_get(s, "objective", "minimise", "false");
+    memset(out, 0, sizeof *out);
+    out->metric = tool_settings_get(s, "objective", "metric", "accuracy");
+    out->weight = 1;
+    out->minimise = strcmp(minimise, "true") == 0;
+    if (!out->minimise && strcmp(minimise, "false") != 0)
+        return tool_usage("objective.minimise: '%s' is neither true nor false", minimise);
+    return 0;
+}
+
+int tool_parts_options(tool_parts *p, const tool_settings *s, nas_search_options *o) {
+    uint64_t window, workers;
+    nas_search_options_init(o);
+    int code = objective(&p->objective, s);
+    if (!code) code = tool_settings_whole(s, "", "seed", UINT64_MAX, 0, &o->seed);
+    if (!code) code = tool_settings_whole(s, "", "window", 65536, 1, &window);
+    if (!code) code = tool_settings_whole(s, "", "workers", 4096, 0, &workers);
+    if (!code) code = tool_settings_whole(s, "budget", "trials", UINT64_MAX, 0, &o->max_trials);
+    if (!code)
+        code = tool_settings_whole(s, "budget", "evaluations", UINT64_MAX, 0, &o->max_evaluations);
+    if (!code) code = tool_settings_real(s, "budget", "epochs", 0, 0, &o->max_epochs);
+    if (!code) code = tool_settings_real(s, "budget", "seconds", 0, 0, &o->max_seconds);
+    if (!code) code = tool_settings_real(s, "budget", "trial_seconds", 0, 0, &o->trial_seconds);
+    if (!code) code = tool_settings_real(s, "budget", "target", -INFINITY, NAN, &o->target);
+    if (code) return code;
+    p->named.name = "train";
+    p->named.evaluator = p->evaluator;
+    o->space = p->space;
+    o->controller = p->controller;
+    o->evaluators = &p->named;
+    o->n_evaluators = 1;
+    o->objectives = &p->objective;
+    o->n_objectives = 1;
+    o->data = p->data;
+    o->window = (uint32_t)window;
+    o->workers = (uint32_t)workers;
+    return 0;
+}
