@@ -21,28 +21,10 @@ import sys
 import torch
 import torch.nn.functional as F
 
+from golden import numbers
+
 torch.set_num_threads(1)
-MASK = (1 << 64) - 1
 GRID = 2.0 ** 36
-
-
-def mix(z):
-    """splitmix64's finaliser."""
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
-    return z ^ (z >> 31)
-
-
-def numbers(name, which, shape, low=-1.0, high=1.0):
-    """Uniform in [low, high), from the name of the case and of the tensor."""
-    key = 0xCBF29CE484222325
-    for byte in f"{name}/{which}".encode():
-        key = ((key ^ byte) * 0x100000001B3) & MASK
-    count = 1
-    for d in shape:
-        count *= d
-    values = [(mix((key + i * 0x9E3779B97F4A7C15) & MASK) >> 11) / 2.0 ** 53 for i in range(count)]
-    return torch.tensor(values, dtype=torch.float64).reshape(shape) * (high - low) + low
 
 
 # How a tensor of libnas's layout is seen by PyTorch, and back.

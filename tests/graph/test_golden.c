@@ -6,75 +6,18 @@
 #include "support.h"
 #include "graph/internal.h"
 #include "space/internal.h"
+#include "golden.h"
 
 enum { MOST = 10 };
 
 static bool occurred[NI_OP_COUNT]; /* in a graph of some case */
 static uint32_t no_fusion;
 
-/* ---- inputs, as the script makes them ------------------------------------------------------- */
-
-static uint64_t mix(uint64_t z) {
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-    return z ^ z >> 31;
-}
-
-static double *numbers(const char *name, const char *which, int64_t n, double low, double high) {
-    uint64_t key = 0xCBF29CE484222325u;
-    double *out = calloc((size_t)n, sizeof *out);
-    for (int part = 0; part < 3; part++)
-        for (const char *c = part == 0 ? name : part == 1 ? "/" : which; *c; c++)
-            key = (key ^ (unsigned char)*c) * 0x100000001B3u;
-    for (int64_t i = 0; i < n; i++)
-        out[i] = (double)(mix(key + (uint64_t)i * 0x9E3779B97F4A7C15u) >> 11) / 9007199254740992.0 *
-                     (high - low) +
-                 low;
-    return out;
-}
-
-/* ---- the file ------------------------------------------------------------------------------- */
-
-static unsigned char *golden;
-static size_t golden_size;
-
-static const char *golden_path;
-
-static const unsigned char *find(const char *name, const char *part, uint32_t *n) {
-    char wanted[96];
-    snprintf(wanted, sizeof wanted, "%s/%s", name, part);
-    for (size_t at = 0; at + 8 <= golden_size;) {
-        uint32_t length, count;
-        memcpy(&length, golden + at, 4);
-        memcpy(&count, golden + at + 4 + length, 4);
-        const unsigned char *values = golden + at + 8 + length;
-        if (length == strlen(wanted) && memcmp(golden + at + 4, wanted, length) == 0) {
-            *n = count;
-            return values;
-        }
-        at += 8 + length + 8 * (size_t)count;
-    }
-    fail_msg("%s has no %s", golden_path, wanted);
-    return NULL;
-}
-
-static bool has(const char *name) {
-    uint32_t length;
-    size_t n = strlen(name);
-    for (size_t at = 0; at + 8 <= golden_size;) {
-        uint32_t count;
-        memcpy(&length, golden + at, 4);
-        memcpy(&count, golden + at + 4 + length, 4);
-        if (length > n && memcmp(golden + at + 4, name, n) == 0 && golden[at + 4 + n] == '/')
-            return true;
-        at += 8 + length + 8 * (size_t)count;
-    }
-    return false;
-}
+static golden_file golden;
 
 static void expect(const char *name, const char *part, const void *got, uint32_t dtype, int64_t n) {
     uint32_t count;
-    const unsigned char *values = find(name, part, &count);
+    const unsigned char *values = golden_find(&golden, name, part, &count);
     double scale = 1, worst = 0;
     assert_int_equal(count, n);
     for (uint32_t i = 0; i < count; i++) {
@@ -490,7 +433,7 @@ static ni_node input(bench *b, const char *name, const char *which, ni_shape sha
     ni_node node;
     OK(ni_input(b->g, shape, &number, &node));
     assert_int_equal(number, b->n_inputs);
-    b->inputs[b->n_inputs++] = as_type(numbers(name, which, n, low, high), b->dtype, n);
+    b->inputs[b->n_inputs++] = as_type(golden_numbers(name, which, n, low, high), b->dtype, n);
     return node;
 }
 
@@ -577,7 +520,8 @@ static void batch_norm(const char *name, ni_mode mode, bool affine, uint32_t dty
     }
     char *values = calloc(ni_vars_size(b.vars), ni_dtype_size(dtype));
     for (int i = 0; i < 2; i++) {
-        void *from = as_type(numbers(name, names[i], 3, i ? 0.5 : -1, i ? 1.5 : 1), dtype, 3);
+        void *from =
+            as_type(golden_numbers(name, names[i], 3, i ? 0.5 : -1, i ? 1.5 : 1), dtype, 3);
         memcpy(values + ni_vars_get(b.vars, slots[i])->offset * ni_dtype_size(dtype), from,
                3 * ni_dtype_size(dtype));
         free(from);
@@ -622,7 +566,7 @@ static void run_named(const char *operation, int32_t stride, uint32_t dtype, int
         const ni_var var = *ni_vars_get(b.vars, slot);
         int64_t count = ni_shape_count(var.shape);
         snprintf(part, sizeof part, "x%u", (unsigned)slot + 1);
-        void *from = as_type(numbers(name, part, count, -1, 1), dtype, count);
+        void *from = as_type(golden_numbers(name, part, count, -1, 1), dtype, count);
         memcpy(values + var.offset * ni_dtype_size(dtype), from,
                (size_t)count * ni_dtype_size(dtype));
         free(from);
@@ -673,7 +617,7 @@ static void test_each_node_alone(void **state) {
  * the file. */
 static void test_every_operation_has_a_case(void **state) {
     (void)state;
-    uint32_t named = 0;
+    uint32_t named = 0, count;
     const char *name;
     nas_context *context = new_context(1);
     for (uint32_t op = 0; op < NI_OP_COUNT; op++) {
@@ -685,7 +629,8 @@ static void test_every_operation_has_a_case(void **state) {
     for (; (name = nas_op_name(context, named)) != NULL; named++) {
         char text[80];
         snprintf(text, sizeof text, "%s 1", name);
-        if (!has(text)) fail_msg("%s has no case of '%s'", golden_path, name);
+        if (!golden_seek(&golden, text, NULL, &count))
+            fail_msg("%s has no case of '%s'", golden.path, name);
     }
     assert_true(named >= 15);
     nas_context_free(context);
@@ -739,16 +684,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_each_node_alone), cmocka_unit_test(test_every_operation_has_a_case),
         cmocka_unit_test(test_dropout),
     };
-    golden_path = argc > 1 ? argv[1] : "tests/golden/ops.bin";
-    FILE *file = fopen(golden_path, "rb");
-    if (!file) {
-        fprintf(stderr, "%s cannot be read\n", golden_path);
-        return 1;
-    }
-    golden = calloc(1, 1 << 20);
-    golden_size = fread(golden, 1, 1 << 20, file);
-    fclose(file);
+    if (!golden_open(&golden, argc > 1 ? argv[1] : "tests/golden/ops.bin")) return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    free(golden);
+    free(golden.bytes);
     return failed;
 }
