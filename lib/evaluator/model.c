@@ -79,7 +79,7 @@ nas_status nas_model_train(nas_model *m, const nas_dataset *data, const nas_trai
         nas_train_fn call;
         void *user;
     } callback = {progress, user};
-    ni_fit fit = {trainer, data, &o, 0, epoch_ended, NULL, &callback, 0};
+    ni_fit fit = {trainer, data, &o, 0, epoch_ended, NULL, &callback, 0, NULL};
     if (o.max_seconds > 0) fit.deadline = ni_clock() + (double)o.max_seconds;
     nas_train_progress last;
     bool late;
