@@ -268,7 +268,14 @@ static void settings_are_strict(void **state) {
     assert_int_equal(o.schedule, NAS_SCHEDULE_ONE_CYCLE);
     assert_int_equal(nas_train_options_set(w.context, &o, "nesterov=false"), NAS_OK);
     assert_int_equal(o.nesterov, 0);
+    assert_int_equal(nas_train_options_set(w.context, &o, "nesterov=2"), NAS_E_INVALID);
+    assert_non_null(strstr(nas_context_error(w.context), "yes or no"));
     assert_int_equal(nas_train_options_set(w.context, &o, "batch=-1"), NAS_E_INVALID);
+    assert_int_equal(nas_train_options_set(w.context, &o, "batch=true"), NAS_E_INVALID);
+    assert_int_equal(nas_train_options_set(w.context, &o, "seed=18446744073709551615"), NAS_OK);
+    assert_true(o.seed == UINT64_MAX);
+    assert_int_equal(nas_train_options_set(w.context, &o, "seed=-1"), NAS_E_INVALID);
+    assert_int_equal(nas_train_options_set(w.context, &o, "validate=2"), NAS_OK);
     assert_int_equal(nas_train_options_set(w.context, &o, "epoch=2"), NAS_E_NOT_FOUND);
     assert_non_null(strstr(nas_context_error(w.context), "did you mean 'epochs'?"));
     assert_int_equal(nas_train_options_set(w.context, &o, "optimizer=sdg"), NAS_E_INVALID);
