@@ -158,7 +158,7 @@ static void every_allocation_fails(void **state) {
         heap.fail_at = n;
         nas_status status = life(&heap);
         if (status != NAS_OK && status != NAS_E_MEMORY)
-            fail_msg("allocation %lld: 100", n, nas_status_name(status));
+            fail_msg("allocation %lld: %s", n, nas_status_name(status));
         if (heap.bytes || heap.wrong_size)
             fail_msg("allocation %lld: %lld bytes left", n, (long long)heap.bytes);
         more = heap.failed > 0;
