@@ -3,10 +3,10 @@
  *     test_allocator heap = TEST_ALLOCATOR_INIT;
  *     nas_allocator table = test_allocator_table(&heap);
  *
- * The sweep of a scenario: for n = 0, 1, 2, ... run it with heap.fail_at = n, until a run ends with
- * heap.failed == false; each time everything must come back (heap.blocks == 0 after
- * nas_context_free). The failing call is the n-th counted from 0, alone, or with `forever` that one
- * and all after it. */
+ * The sweep of a scenario: for n = 1, 2, 3, ... run it with heap.fail_at = n, until a run ends with
+ * heap.failed == 0; each time everything must come back (heap.bytes == 0 after nas_context_free).
+ * The failing call is the n-th, alone, or with `forever` that one and all after it. Used from
+ * several threads; all zeros is one that never fails. */
 #ifndef TEST_ALLOCATOR_H
 #define TEST_ALLOCATOR_H
 #include <stdatomic.h>
@@ -16,19 +16,19 @@
 #include "libnas/context.h"
 
 typedef struct {
-    atomic_llong calls, blocks, bytes;
-    long long fail_at; /* -1: never */
-    bool forever;
-    atomic_bool failed;
+    atomic_llong calls, blocks, bytes; /* blocks, bytes: not released yet */
+    atomic_llong fail_at;              /* 0: never */
+    atomic_bool forever;
+    atomic_int failed;      /* how many */
     atomic_bool wrong_size; /* a size told on release was not the block's */
 } test_allocator;
-#define TEST_ALLOCATOR_INIT {0, 0, 0, -1, false, false, false}
+#define TEST_ALLOCATOR_INIT                                                                        \
+    { 0, 0, 0, 0, false, 0, false }
 
 static inline bool test_allocator_fails(test_allocator *heap) {
-    long long call = atomic_fetch_add(&heap->calls, 1);
-    if (heap->fail_at < 0) return false;
-    if (call != heap->fail_at && !(heap->forever && call > heap->fail_at)) return false;
-    atomic_store(&heap->failed, true);
+    long long call = atomic_fetch_add(&heap->calls, 1) + 1, at = heap->fail_at;
+    if (at == 0 || (call != at && !(heap->forever && call > at))) return false;
+    heap->failed++;
     return true;
 }
 

@@ -34,18 +34,6 @@ nas_status ni_seen_load(ni_seen *seen, nas_reader *from); /* adds */
 /* Equal for architectures that are one candidate: isomorphic networks, same hyper-parameters. */
 uint64_t ni_candidate_key(const nas_arch *arch);
 
-/* A setting of a controller that is made by name: where it goes in its options struct. */
-enum { NI_SETTING_COUNT, NI_SETTING_SWITCH };
-typedef struct {
-    const char *name;
-    int32_t kind;    /* COUNT: uint32_t; SWITCH: int32_t */
-    uint32_t offset; /* in the options struct */
-    uint32_t low, high;
-} ni_setting;
-/* Applies "name=value" texts; an unknown name is an error that suggests the nearest. */
-nas_status ni_settings_apply(nas_context *context, const char *controller, void *options,
-                             const ni_setting *known, size_t n_known, const char *const *settings,
-                             size_t n_settings);
 /* For load: a kept setting and the one of now; differing is NAS_E_STATE with both in the sentence.
  */
 nas_status ni_setting_same(nas_context *context, const char *controller, const char *name,

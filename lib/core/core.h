@@ -43,6 +43,10 @@
  * still comes back and the sentence is a static one. No %g or %f: numbers with a decimal point go
  * through ni_f64_text. context may be NULL (then only the status is returned). */
 nas_status ni_fail(nas_context *context, nas_status status, const char *format, ...) NI_PRINTF(3, 4);
+#ifdef __clang_analyzer__ /* which sees one file at a time: what every caller relies on */
+#define ni_fail(context, status, ...)                                                              \
+    (ni_fail(context, status, __VA_ARGS__), (status) < 0 ? (status) : NAS_E_INVALID)
+#endif
 /* Out of memory: same, static sentence with the number of bytes asked for. */
 nas_status ni_fail_memory(nas_context *context, size_t bytes);
 /* Puts `prefix: ` before the thread's sentence (for "file.yaml: ..." and "trial 7: ..."). */
@@ -70,18 +74,21 @@ nas_status ni_options(nas_context *context, void *to, size_t size, size_t least,
 nas_status ni_answer(const nas_context *context, void *out, const void *full, size_t size,
                      size_t least, const char *name);
 
-/* Settings as text ("epochs=3") into the members of an options struct, by a table. Switches take
- * true and false too; names: the texts of values 0, 1, ..., ended by NULL. An unknown setting is
- * NAS_E_NOT_FOUND with the nearest one suggested; `what` begins the sentence. */
+/* Settings as text ("epochs=3") into the members of an options struct, by a table. An unknown
+ * setting is NAS_E_NOT_FOUND with the nearest one suggested; `what` begins the sentence. */
 typedef enum {
-    NI_OPTION_F64, NI_OPTION_I64, NI_OPTION_U64, NI_OPTION_I32, NI_OPTION_U32
+    NI_OPTION_F64, NI_OPTION_I64, NI_OPTION_U64, NI_OPTION_I32, NI_OPTION_U32,
+    NI_OPTION_SWITCH /* int32_t, 0 or 1: yes, true, on, 1, no, false, off, 0 */
 } ni_option_kind;
 typedef struct {
     const char *name;
     ni_option_kind kind;
     size_t offset;
-    const char *const *names;
+    const char *const *names; /* texts of the values 0, 1, ..., ended by NULL; NULL: numbers */
+    int64_t low, high;        /* of whole numbers; 0, 0: all that the member can hold */
 } ni_option_row;
+#define NI_OPTION(type, member, kind_)                                                             \
+    { .name = #member, .kind = kind_, .offset = offsetof(type, member) }
 nas_status ni_option_set(nas_context *context, const char *what, const ni_option_row *rows, size_t n,
                       void *options, const char *setting);
 

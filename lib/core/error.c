@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "private.h"
+#undef ni_fail /* core.h's for analyzers; here is the function itself */
 
 #define NO_RECORD "an error whose sentence was lost: no memory to keep it"
 #define FORKED    "this context was made by the parent process: make a new one after fork"
@@ -85,9 +86,8 @@ static ni_record *claim(nas_context *context, ni_thread_key key) {
 
 /* One line, whatever the names in it held; cut between characters, not within one. */
 static void tidy(char *sentence, bool cut) {
-    size_t n = strlen(sentence);
     if (cut) {
-        n = NI_SENTENCE - 4;
+        size_t n = NI_SENTENCE - 4;
         while (n > 0 && ((unsigned char)sentence[n] & 0xc0) == 0x80)
             n--;
         memcpy(sentence + n, "...", 4);

@@ -15,11 +15,9 @@ static void list_names(char *buffer, size_t capacity, const char *const *names) 
 }
 
 static bool truth(const char *text, int64_t *out) {
-    static const char *const yes[] = {"true", "yes", "on"}, *const no[] = {"false", "no", "off"};
-    for (size_t i = 0; i < 3; i++) {
-        if (strcmp(text, yes[i]) == 0) return *out = 1, true;
-        if (strcmp(text, no[i]) == 0) return *out = 0, true;
-    }
+    static const char *const texts[] = {"no", "yes", "false", "true", "off", "on", "0", "1"};
+    for (int i = 0; i < 8; i++)
+        if (strcmp(text, texts[i]) == 0) return *out = i % 2, true;
     return false;
 }
 
@@ -55,11 +53,25 @@ nas_status ni_option_set(nas_context *context, const char *what, const ni_option
         if (!row->names[whole])
             return ni_fail(context, NAS_E_INVALID, "%s: %s cannot be '%.60s'; it is one of %s",
                            what, name, value, all);
+    } else if (row->kind == NI_OPTION_SWITCH) {
+        if (!truth(value, &whole))
+            return ni_fail(context, NAS_E_INVALID, "%s: %s is '%.60s' and must be yes or no", what,
+                           name, value);
     } else if (row->kind == NI_OPTION_F64) {
         good = ni_parse_f64(value, strlen(value), &real);
-    } else if (!truth(value, &whole)) {
-        good = ni_parse_i64(value, strlen(value), &whole);
+    } else if (row->kind == NI_OPTION_U64) {
+        uint64_t natural;
+        good = ni_parse_u64(value, strlen(value), &natural);
+        if (good) memcpy(&whole, &natural, sizeof whole);
+    } else {
+        /* some were a switch before they got a third state */
+        good = ni_parse_i64(value, strlen(value), &whole) ||
+               (row->kind == NI_OPTION_I32 && truth(value, &whole));
     }
+    if (row->low < row->high && !(good && whole >= row->low && whole <= row->high))
+        return ni_fail(context, NAS_E_INVALID,
+                       "%s: %s is '%.60s' and must be a whole number in %" PRId64 " .. %" PRId64,
+                       what, name, value, row->low, row->high);
     if (good && row->kind == NI_OPTION_I32) good = whole >= INT32_MIN && whole <= INT32_MAX;
     if (good && row->kind == NI_OPTION_U32) good = whole >= 0 && whole <= UINT32_MAX;
     if (!good)
@@ -73,6 +85,7 @@ nas_status ni_option_set(nas_context *context, const char *what, const ni_option
     case NI_OPTION_U64:
         memcpy(to, &whole, sizeof whole);
         break;
+    case NI_OPTION_SWITCH:
     case NI_OPTION_I32: {
         int32_t narrow = (int32_t)whole;
         memcpy(to, &narrow, sizeof narrow);

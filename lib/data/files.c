@@ -97,8 +97,8 @@ static uint32_t big_endian(const uint8_t *p) {
  */
 static nas_status read_idx(nas_context *context, const char *path, uint32_t dimensions,
                            int64_t *sizes, uint8_t **out) {
-    uint8_t *bytes;
-    size_t n, head = 4 + 4 * (size_t)dimensions;
+    uint8_t *bytes = NULL;
+    size_t n = 0, head = 4 + 4 * (size_t)dimensions;
     NI_TRY(ni_data_file(context, path, DATA_FILE_MOST, &bytes, &n));
     nas_status status = NAS_OK;
     size_t promised = 1;
@@ -181,8 +181,8 @@ nas_status nas_dataset_idx(nas_dataset **out, nas_context *context, const char *
 
 /* Appends a batch; planes of red, green, blue become pixels. */
 static nas_status read_cifar(nas_dataset *d, const char *path, ni_images *to) {
-    uint8_t *bytes;
-    size_t n;
+    uint8_t *bytes = NULL;
+    size_t n = 0;
     NI_TRY(ni_data_file(d->context, path, DATA_FILE_MOST, &bytes, &n));
     nas_status status = NAS_OK;
     int64_t images = (int64_t)(n / CIFAR_RECORD);

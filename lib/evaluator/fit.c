@@ -51,6 +51,20 @@ static nas_status poll(void *user) {
     return p->fit->keep_going ? p->fit->keep_going(p->fit->user) : NAS_OK;
 }
 
+/* The loss of a step is looked at before the step is made: what the last one made of the weights
+ * shows in them. */
+static nas_status check_weights(const ni_fit *f, nas_context *context) {
+    const float *values = ni_trainer_result(f->trainer);
+    size_t n = ni_vars_size(ni_trainer_vars(f->trainer));
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(values[i]))
+            return ni_fail(context, NAS_E_DIVERGED,
+                           "training diverged: a weight is not finite after step %" PRIu64
+                           "; a smaller learning rate may help",
+                           ni_trainer_steps(f->trainer));
+    return NAS_OK;
+}
+
 nas_status ni_fit_run(ni_fit *f, nas_train_progress *last, bool *deadline_hit) {
     const nas_train_options *o = f->options;
     nas_context *context = ni_dataset_context(f->data);
@@ -74,6 +88,7 @@ nas_status ni_fit_run(ni_fit *f, nas_train_progress *last, bool *deadline_hit) {
     memset(last, 0, sizeof *last);
     last->struct_size = sizeof *last;
     last->validation_loss = last->validation_accuracy = -1;
+    if (f->before) *last = *f->before;
     while (status == NAS_OK && ni_trainer_steps(f->trainer) < total) {
         uint64_t step = ni_trainer_steps(f->trainer), n = (uint64_t)batches->batches;
         uint64_t epoch = step / n, from = step % n;
@@ -94,10 +109,19 @@ nas_status ni_fit_run(ni_fit *f, nas_train_progress *last, bool *deadline_hit) {
         last->learning_rate = ni_learning_rate(o, last->step - 1, total, (double)n);
         nas_dataset_info info = {.struct_size = sizeof info};
         nas_metrics m = {.struct_size = sizeof m};
-        nas_status measured = nas_dataset_describe(f->data, &info);
+        nas_status measured = ends ? check_weights(f, context) : NAS_OK;
+        if (measured >= 0) measured = nas_dataset_describe(f->data, &info);
         if (measured >= 0 && info.n_validation > 0 && !o->use_validation &&
             (o->validate == 1 || (o->validate == 2 && ends))) {
             measured = ni_fit_measure(f->trainer, f->data, NAS_SPLIT_VALIDATION, o->batch, &m);
+            if (measured >= 0 && !isfinite(m.loss)) {
+                char text[NI_NUMBER_TEXT];
+                measured =
+                    ni_fail(context, NAS_E_DIVERGED,
+                            "training diverged: the validation loss is %s after step %" PRIu64
+                            "; a smaller learning rate may help",
+                            ni_f64_text(text, m.loss), last->step);
+            }
             if (measured >= 0) {
                 last->validation_loss = m.loss;
                 last->validation_accuracy = m.accuracy;

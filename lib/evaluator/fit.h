@@ -14,6 +14,9 @@ typedef struct {
     nas_status (*keep_going)(void *user);
     void *user;
     double deadline; /* ni_clock(); 0: none */
+    /* The progress that came with the trainer's checkpoint, NULL: none. It is the newest where
+     * nothing is left to be trained. */
+    const nas_train_progress *before;
 } ni_fit;
 /* From the epoch that the trainer's steps say, to options->epochs. NAS_STOP when a callback or the
  * deadline ended it (deadline_hit says which); *last: the newest progress. */

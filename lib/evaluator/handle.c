@@ -35,6 +35,7 @@ nas_status ni_evaluator_make(nas_evaluator **out, nas_context *context, const ch
     evaluator->name = ni_strdup(context, name);
     if (identity && identity[0]) evaluator->identity = ni_strdup(context, identity);
     if (evaluator->name == NULL || (identity && identity[0] && evaluator->identity == NULL)) {
+        ni_free(context, evaluator->identity);
         ni_free(context, evaluator->name);
         ni_free(context, evaluator);
         return NAS_E_MEMORY;

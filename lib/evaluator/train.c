@@ -51,14 +51,25 @@ typedef struct {
     nas_reporter *progress;
     nas_result_builder *out;
     ni_trainer *trainer;
-    nas_status failed;
+    nas_train_progress before; /* of the checkpoint that it goes on from */
+    bool loaded;
 } trial;
 
-static nas_status keep(trial *t) {
+enum { NUMBERS_KEPT = 9 };
+
+/* A checkpoint: the trainer, the progress, and the result so far (its curves), so that a trial that
+ * goes on from it ends as one that was never broken off. */
+static nas_status keep(trial *t, const nas_train_progress *p) {
+    const double numbers[NUMBERS_KEPT] = {
+        p->epoch,        p->epochs,         (double)p->step,    (double)p->steps,
+        p->train_loss,   p->train_accuracy, p->validation_loss, p->validation_accuracy,
+        p->learning_rate};
     nas_writer *writer;
     size_t n;
     NI_TRY(nas_writer_create(&writer, t->e->context));
     nas_status status = ni_trainer_save(t->trainer, writer);
+    if (status >= 0) status = nas_write_f64s(writer, numbers, NUMBERS_KEPT);
+    if (status >= 0) status = ni_result_save(nas_result_so_far(t->out), writer);
     if (status >= 0) {
         const void *bytes = nas_writer_data(writer, &n);
         status = nas_report_keep(t->progress, bytes, n);
@@ -75,7 +86,7 @@ static nas_status epoch_ended(void *user, const nas_train_progress *p) {
         NI_TRY(nas_result_add_point(t->out, "accuracy", p->epoch, p->validation_accuracy));
         NI_TRY(nas_result_add_point(t->out, "loss", p->epoch, p->validation_loss));
     }
-    if (nas_report_keep_due(t->progress, p->step >= p->steps)) NI_TRY(keep(t));
+    if (nas_report_keep_due(t->progress, p->step >= p->steps)) NI_TRY(keep(t, p));
     return nas_report(t->progress, p->epoch, p->epochs, measured ? "accuracy" : "train_accuracy",
                       measured ? p->validation_accuracy : p->train_accuracy);
 }
@@ -85,16 +96,50 @@ static nas_status keep_going(void *user) {
     return nas_report_poll(t->progress);
 }
 
-/* A checkpoint of this very trial, or of the one that it continues. */
+static nas_status load_progress(trial *t, nas_reader *from) {
+    double n[NUMBERS_KEPT];
+    nas_train_progress *p = &t->before;
+    NI_TRY(nas_read_f64s(from, n, NUMBERS_KEPT));
+    memset(p, 0, sizeof *p);
+    p->struct_size = sizeof *p;
+    p->epoch = n[0];
+    p->epochs = n[1];
+    p->step = (uint64_t)n[2];
+    p->steps = (uint64_t)n[3];
+    p->train_loss = n[4];
+    p->train_accuracy = n[5];
+    p->validation_loss = n[6];
+    p->validation_accuracy = n[7];
+    p->learning_rate = n[8];
+    t->loaded = true;
+    return NAS_OK;
+}
+
+static nas_status load_result(trial *t, nas_reader *from) {
+    nas_result *so_far;
+    NI_TRY(ni_result_load(&so_far, t->e->context, from));
+    nas_status status = ni_result_copy(so_far, t->out);
+    ni_result_free(so_far);
+    return status;
+}
+
+/* A checkpoint of this very trial, or of the one that it continues; of that one the curves are not
+ * this one's. */
 static nas_status load(trial *t) {
     const void *bytes;
     size_t n;
     nas_reader *reader;
+    bool own = true;
     NI_TRY(nas_report_kept(t->progress, &bytes, &n));
-    if (n == 0) NI_TRY(nas_report_from(t->progress, &bytes, &n));
+    if (n == 0) {
+        own = false;
+        NI_TRY(nas_report_from(t->progress, &bytes, &n));
+    }
     if (n == 0) return NAS_OK;
     NI_TRY(nas_reader_create(&reader, t->e->context, bytes, n));
     nas_status status = ni_trainer_load(t->trainer, reader);
+    if (status >= 0) status = load_progress(t, reader);
+    if (status >= 0 && own) status = load_result(t, reader);
     nas_reader_free(reader);
     return status;
 }
@@ -127,8 +172,8 @@ static nas_status run(trial *t, const nas_proposal *asked, const nas_arch *arch)
     NI_TRY(ni_arch_network(&net, &build, arch, o.dropout));
     NI_TRY(ni_trainer_create(&t->trainer, e->context, &net, &o));
     NI_TRY(load(t));
-    ni_fit fit = {t->trainer,  e->data,    &o, nas_proposal_trial(asked),
-                  epoch_ended, keep_going, t,  0};
+    ni_fit fit = {t->trainer, e->data, &o, nas_proposal_trial(asked),    epoch_ended,
+                  keep_going, t,       0,  t->loaded ? &t->before : NULL};
     if (t->progress && t->progress->deadline > 0) fit.deadline = t->progress->deadline;
     if (o.max_seconds > 0) {
         double limit = ni_clock() + (double)o.max_seconds;
@@ -145,7 +190,7 @@ static nas_status run(trial *t, const nas_proposal *asked, const nas_arch *arch)
 
 static nas_status evaluate(void *self, const nas_proposal *asked, nas_reporter *progress,
                            nas_result_builder *out) {
-    trial t = {self, progress, out, NULL, NAS_OK};
+    trial t = {.e = self, .progress = progress, .out = out};
     const nas_arch *arch = nas_proposal_arch(asked);
     if (!arch)
         return ni_fail(t.e->context, NAS_E_UNSUPPORTED,

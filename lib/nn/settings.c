@@ -6,8 +6,7 @@ void nas_train_options_init(nas_train_options *options) {
     *options = init;
 }
 
-#define ROW(member, kind)                                                                          \
-    { #member, kind, offsetof(nas_train_options, member), NULL }
+#define ROW(member, kind) NI_OPTION(nas_train_options, member, kind)
 
 nas_status nas_train_options_set(nas_context *context, nas_train_options *options,
                                  const char *setting) {
@@ -16,24 +15,24 @@ nas_status nas_train_options_set(nas_context *context, nas_train_options *option
     static const ni_option_row rows[] = {
         ROW(epochs, NI_OPTION_F64),
         ROW(batch, NI_OPTION_U32),
-        {"optimizer", NI_OPTION_I32, offsetof(nas_train_options, optimizer), optimizers},
+        {"optimizer", NI_OPTION_I32, offsetof(nas_train_options, optimizer), optimizers, 0, 0},
         ROW(learning_rate, NI_OPTION_F64),
         ROW(final_rate, NI_OPTION_F64),
         ROW(momentum, NI_OPTION_F64),
         ROW(beta2, NI_OPTION_F64),
         ROW(epsilon, NI_OPTION_F64),
-        ROW(nesterov, NI_OPTION_I32),
-        {"schedule", NI_OPTION_I32, offsetof(nas_train_options, schedule), schedules},
+        ROW(nesterov, NI_OPTION_SWITCH),
+        {"schedule", NI_OPTION_I32, offsetof(nas_train_options, schedule), schedules, 0, 0},
         ROW(warmup, NI_OPTION_F64),
         ROW(weight_decay, NI_OPTION_F64),
-        ROW(decay_all, NI_OPTION_I32),
+        ROW(decay_all, NI_OPTION_SWITCH),
         ROW(label_smoothing, NI_OPTION_F64),
         ROW(clip, NI_OPTION_F64),
         ROW(dropout, NI_OPTION_F64),
         ROW(ema, NI_OPTION_F64),
         ROW(data_fraction, NI_OPTION_F64),
         ROW(validate, NI_OPTION_I32),
-        ROW(use_validation, NI_OPTION_I32),
+        ROW(use_validation, NI_OPTION_SWITCH),
         ROW(max_seconds, NI_OPTION_I64),
         ROW(seed, NI_OPTION_U64),
     };

@@ -445,19 +445,11 @@ nas_status ni_trainer_save(const ni_trainer *t, nas_writer *to) {
     return nas_write_bytes(to, t->average, t->average ? bytes : 0);
 }
 
-static nas_status load_buffer(ni_trainer *t, nas_reader *from, float *to) {
-    const void *bytes;
-    size_t n;
-    NI_TRY(nas_read_bytes(from, &bytes, &n));
-    if (n != (to ? t->size * sizeof *to : 0))
-        return ni_fail(t->context, NAS_E_CORRUPT,
-                       "a checkpoint of training is of another network or another optimizer");
-    if (n) memcpy(to, bytes, n);
-    return NAS_OK;
-}
-
 nas_status ni_trainer_load(ni_trainer *t, nas_reader *from) {
     uint64_t version, steps;
+    float *const to[] = {t->values, t->moments, t->squares, t->average};
+    const void *bytes[NI_COUNT(to)];
+    size_t n[NI_COUNT(to)];
     if (t->measures_only)
         return ni_fail(t->context, NAS_E_STATE, "a trainer that only measures has no checkpoint");
     NI_TRY(nas_read_u64(from, &version));
@@ -466,10 +458,14 @@ nas_status ni_trainer_load(ni_trainer *t, nas_reader *from) {
                        "a checkpoint of training has version %" PRIu64 "; this library reads %d",
                        version, CHECKPOINT_VERSION);
     NI_TRY(nas_read_u64(from, &steps));
-    NI_TRY(load_buffer(t, from, t->values));
-    NI_TRY(load_buffer(t, from, t->moments));
-    NI_TRY(load_buffer(t, from, t->squares));
-    NI_TRY(load_buffer(t, from, t->average));
+    for (size_t i = 0; i < NI_COUNT(to); i++) {
+        NI_TRY(nas_read_bytes(from, &bytes[i], &n[i]));
+        if (n[i] != (to[i] ? t->size * sizeof(float) : 0))
+            return ni_fail(t->context, NAS_E_CORRUPT,
+                           "a checkpoint of training is of another network or another optimizer");
+    }
+    for (size_t i = 0; i < NI_COUNT(to); i++)
+        if (n[i]) memcpy(to[i], bytes[i], n[i]);
     t->steps = steps;
     return NAS_OK;
 }

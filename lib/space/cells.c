@@ -194,7 +194,7 @@ static nas_status cell_cost(ni_cells *c, const nas_arch *arch, int64_t h, int64_
     for (uint32_t e = 0; e < c->o.n_edges; e++) {
         uint32_t from = c->o.edge_from[e], to = c->o.edge_to[e];
         piece p = {PIECE_OPERATION, (uint32_t)values[e].integer, h, w, filters, filters, 0, 1};
-        ni_site_cost cost;
+        ni_site_cost cost = {0};
         NI_TRY(piece_cost(c, &p, &cost));
         t->params += cost.params;
         t->macs += cost.macs;

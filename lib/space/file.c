@@ -143,7 +143,7 @@ static nas_status number(loader *l, const ni_yaml *at, const char *what, double 
 
 static nas_status integer(loader *l, const ni_yaml *at, const char *what, int64_t low, int64_t high,
                           int64_t *out) {
-    double value;
+    double value = 0;
     NI_TRY(number(l, at, what, &value));
     if (value != floor(value) || value < (double)low || value > (double)high)
         return ni_yaml_fail(&l->document, at, NAS_E_INVALID,
@@ -361,7 +361,7 @@ static nas_status pair_of_numbers(loader *l, const ni_yaml *at, const char *what
 static nas_status add_decision(loader *l, const ni_yaml *at, const char *name) {
     const ni_yaml *choice = ni_yaml_get(at, "choice"), *whole = ni_yaml_get(at, "integer");
     const ni_yaml *real = ni_yaml_get(at, "real"), *log_scale = ni_yaml_get(at, "log");
-    double range[2];
+    double range[2] = {0, 0};
     if ((choice != NULL) + (whole != NULL) + (real != NULL) != 1)
         return ni_yaml_fail(&l->document, at, NAS_E_SYNTAX,
                             "decision '%s' needs one of 'choice', 'integer', 'real'", name);

@@ -74,11 +74,11 @@ static void test_named(void **state) {
     nas_controller_free(named(&f, "evolution", good, 3));
     const char *small[] = {"population=3"};
     nas_controller_free(named(&f, "evolution", small, 1)); /* the default sample shrinks with it */
-    FAILS(f.context, NAS_E_NOT_FOUND, "did you mean \"population\"",
+    FAILS(f.context, NAS_E_NOT_FOUND, "did you mean 'population'",
           nas_controller_named(&controller, f.space, "evolution", unknown, 1));
     FAILS(f.context, NAS_E_INVALID, "1 .. 1000000",
           nas_controller_named(&controller, f.space, "evolution", range, 1));
-    FAILS(f.context, NAS_E_INVALID, "\"five\"",
+    FAILS(f.context, NAS_E_INVALID, "'five'",
           nas_controller_named(&controller, f.space, "evolution", text, 1));
     FAILS(f.context, NAS_E_INVALID, "name=value",
           nas_controller_named(&controller, f.space, "evolution", form, 1));

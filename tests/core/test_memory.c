@@ -525,7 +525,7 @@ static void sweep(bool forever) {
     int file = mkstemp(path);
     assert_true(file >= 0);
     close(file);
-    long long n = 0, refused = 0;
+    long long n = 1, refused = 0;
     for (bool more = true; more; n++) {
         test_allocator heap = TEST_ALLOCATOR_INIT;
         heap.fail_at = n;
@@ -543,7 +543,7 @@ static void sweep(bool forever) {
                 assert_non_null(strstr(nas_context_error(context), "out of memory"));
             }
             if (!forever) { /* a context that ran short once is as good as new */
-                heap.fail_at = -1;
+                heap.fail_at = 0;
                 assert_int_equal(scenario(context, path), NAS_OK);
             }
         } else {
@@ -552,7 +552,7 @@ static void sweep(bool forever) {
         assert_true(status == NAS_OK || status == NAS_E_MEMORY);
         if (!heap.failed) assert_int_equal(status, NAS_OK);
         refused += status < 0;
-        more = heap.failed;
+        more = heap.failed > 0;
         nas_context_free(context);
         assert_int_equal(heap.blocks, 0);
         assert_int_equal(heap.bytes, 0);

@@ -65,7 +65,7 @@ static void a_failed_text_stays_failed(void **state) {
     options.allocator = &table;
     nas_context *poor;
     assert_int_equal(nas_context_create(&poor, &options), NAS_OK);
-    heap.fail_at = 2;
+    heap.fail_at = 3;
     ni_text text;
     ni_text_init(&text, poor);
     ni_text_add(&text, "kept");

@@ -153,7 +153,7 @@ static void test_errors(void **state) {
         for (int m = 0; m < 4; m++) {
             int refused = 0;
             for (long long at = 1;; at++) {
-                test_allocator memory = {0};
+                test_allocator memory = TEST_ALLOCATOR_INIT;
                 remove_store(path);
                 plan->seen = plan->failed = 0;
                 plan->at = at;
@@ -163,7 +163,7 @@ static void test_errors(void **state) {
                 int failed = plan->failed;
                 long long seen = plan->seen;
                 plan->mode = VFS_NOTHING;
-                assert_int_equal(memory.held, 0);
+                assert_int_equal(memory.bytes, 0);
                 if (status < 0) {
                     refused++;
                     if (status != NAS_E_IO || !strstr(sentence, modes[m].words))

@@ -59,12 +59,12 @@ static void sweep(const scenario *s, const char *folder, int on) {
     char path[300], sentence[400];
     int refused = 0, absorbed = 0;
     for (long long at = 1;; at++) {
-        test_allocator memory = {.fail_at = at, .fail_on = on};
+        test_allocator memory = {.fail_at = at, .forever = on};
         if (folder) snprintf(path, sizeof path, "%s/%d-%d-%lld.nas", folder, s->kind, on, at);
         nas_status status = whole(s, folder ? path : NULL, &memory, sentence, sizeof sentence);
-        if (memory.held != 0)
+        if (memory.bytes != 0)
             fail_msg("%s: allocation %lld: %lld bytes leaked", scenario_names[s->kind], at,
-                     (long long)memory.held);
+                     (long long)memory.bytes);
         if (status < 0) {
             refused++;
             if (status != NAS_E_MEMORY || sentence[0] == 0)
@@ -106,9 +106,9 @@ static void test_sweep_workers(void **state) {
                   .trials = 6,
                   .seed = 2};
     for (long long at = 1; at < 1500; at += 3) {
-        test_allocator memory = {.fail_at = at, .fail_on = at % 2 == 0};
+        test_allocator memory = {.fail_at = at, .forever = at % 2 == 0};
         nas_status status = whole(&s, NULL, &memory, sentence, sizeof sentence);
-        assert_int_equal(memory.held, 0);
+        assert_int_equal(memory.bytes, 0);
         if (status < 0) assert_int_equal(status, NAS_E_MEMORY);
     }
 }
@@ -118,19 +118,19 @@ static void test_limit(void **state) {
     (void)state;
     scenario s = {.kind = SCENARIO_EVOLUTION, .trials = 5, .workers = 1};
     char sentence[400];
-    test_allocator memory = {0};
+    test_allocator memory = TEST_ALLOCATOR_INIT;
     assert_true(whole(&s, NULL, &memory, sentence, sizeof sentence) >= 0);
-    long long all = memory.requests;
+    long long all = memory.calls;
     /* One that fails in an evaluation, found by trying: its trial says so. */
     int found = 0;
     for (long long at = all / 4; at < all && !found; at++) {
         cast c;
         nas_search *search;
         nas_trial trial = {.struct_size = sizeof trial};
-        test_allocator failing = {.fail_at = 0};
+        test_allocator failing = TEST_ALLOCATOR_INIT;
         if (cast_begin(&c, &s, &failing) < 0) fail_msg("%s", nas_context_error(c.context));
         MUST(c.context, nas_search_create(&search, c.context, &c.options));
-        failing.fail_at = failing.requests + at - all / 4 + 1;
+        failing.fail_at = failing.calls + at - all / 4 + 1;
         nas_status status = nas_search_run(search, NULL);
         for (uint64_t t = 0; status >= 0 && t < nas_search_trials(search); t++) {
             MUST(c.context, nas_search_trial(search, t, &trial));

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes ops.bin: what PyTorch computes, in float64, for each operation of libnas's graphs: the
-result, the gradients of its weighted sum, and the gradients of those gradients' products with
-fixed directions (Hessian-vector products).
+"""Makes ops.bin: what PyTorch computes, in float64, for each operation of libnas's graphs and for
+each operation that a space may name: the result, the gradients of its weighted sum, and the
+gradients of those gradients' products with fixed directions (Hessian-vector products).
 
     make_ops.py           writes ops.bin beside this file
     make_ops.py --check   compares instead, and says what differs
@@ -21,28 +21,10 @@ import sys
 import torch
 import torch.nn.functional as F
 
+from golden import numbers
+
 torch.set_num_threads(1)
-MASK = (1 << 64) - 1
 GRID = 2.0 ** 36
-
-
-def mix(z):
-    """splitmix64's finaliser."""
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
-    return z ^ (z >> 31)
-
-
-def numbers(name, which, shape, low=-1.0, high=1.0):
-    """Uniform in [low, high), from the name of the case and of the tensor."""
-    key = 0xCBF29CE484222325
-    for byte in f"{name}/{which}".encode():
-        key = ((key ^ byte) * 0x100000001B3) & MASK
-    count = 1
-    for d in shape:
-        count *= d
-    values = [(mix((key + i * 0x9E3779B97F4A7C15) & MASK) >> 11) / 2.0 ** 53 for i in range(count)]
-    return torch.tensor(values, dtype=torch.float64).reshape(shape) * (high - low) + low
 
 
 # How a tensor of libnas's layout is seen by PyTorch, and back.
@@ -86,6 +68,64 @@ def losses(smoothing, labels):
                                      label_smoothing=smoothing).reshape(1)
 
 
+# ---- operations that a space may name: the recipes of NAS-Bench-201 (xautodl/models/
+# cell_operations.py) and DARTS (cnn/operations.py), as functions of the image and the variables in
+# the order in which a network makes them
+
+def conv_bn(kernel, stride=1, dilation=1, depthwise=False):
+    """ReLU, a convolution (or a depthwise and a 1x1 one), batch norm on batch statistics."""
+    padding = (kernel - 1) * dilation // 2
+
+    def apply(x, w, *rest):
+        y = F.relu(x)
+        y = F.conv2d(y, filters(w), None, stride, padding, dilation, x.shape[1] if depthwise else 1)
+        if depthwise:
+            y = F.conv2d(y, filters(rest[0]))
+        return F.batch_norm(y, None, None, *rest[-2:], True, 0.1, 1e-5)
+    return apply
+
+
+def named(name, stride):
+    """Function of (x, variables ...) in libnas's layouts, and the variables' shapes for C channels."""
+    words, c = name.split("_"), NAMED_CHANNELS
+    kernel = int(words[-1][0]) if words[-1][0].isdigit() else 0
+    if name == "none":
+        return lambda x: x[:, ::stride, ::stride] * 0, []
+    if name == "skip_connect" and stride == 1:
+        return lambda x: x * 1, []
+    if name == "skip_connect":
+        def reduce(x, a, b, scale, offset):
+            y = F.relu(image(x))
+            y = torch.cat([F.conv2d(y, filters(a), None, 2),
+                           F.conv2d(y[:, :, 1:, 1:], filters(b), None, 2)], 1)
+            return back(F.batch_norm(y, None, None, scale, offset, True, 0.1, 1e-5))
+        return reduce, [(1, 1, c, c // 2), (1, 1, c, c - c // 2), (c,), (c,)]
+    if name.startswith("max_pool"):
+        return pool(F.max_pool2d, kernel_size=kernel, stride=stride, padding=1), []
+    if name.startswith("avg_pool"):
+        return pool(F.avg_pool2d, kernel_size=kernel, stride=stride, padding=1,
+                    count_include_pad=False), []
+    deep = [(kernel, kernel, 1, c), (1, 1, c, c), (c,), (c,)]
+    if words[0] == "nor":
+        f = conv_bn(kernel, stride)
+        return lambda x, *w: back(f(image(x), *w)), [(kernel, kernel, c, c), (c,), (c,)]
+    if words[0] in ("dil", "dws"):
+        f = conv_bn(kernel, stride, 2 if words[0] == "dil" else 1, True)
+        return lambda x, *w: back(f(image(x), *w)), deep
+    first, second = conv_bn(kernel, stride, 1, True), conv_bn(kernel, 1, 1, True)
+    return lambda x, *w: back(second(first(image(x), *w[:4]), *w[4:])), deep + deep
+
+
+NAMED_CHANNELS = 4
+NAMED = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "nor_conv_5x5", "nor_conv_7x7",
+         "sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7", "dil_conv_3x3", "dil_conv_5x5",
+         "dws_conv_3x3", "dws_conv_5x5", "max_pool_3x3", "avg_pool_3x3"]
+
+
+def unary(function):
+    return lambda x: function(x) * 1
+
+
 X = (2, 5, 6, 3)
 V = (3,)
 CASES = [
@@ -116,6 +156,64 @@ CASES = [
     ("cross_entropy", [(4, 5)], losses(0.0, LABELS), -2, 2),
     ("cross_entropy_smoothed", [(4, 5)], losses(0.1, LABELS), -2, 2),
     ("cross_entropy_left_out", [(4, 5)], losses(0.2, LABELS_LEFT_OUT), -2, 2),
+    # odd sizes, strides, groups
+    ("conv_1x1", [(2, 5, 3, 4), (1, 1, 4, 3)], conv(), -1, 1),
+    ("conv_1x1_stride_2", [(2, 5, 4, 3), (1, 1, 3, 4)], conv(2), -1, 1),
+    ("conv_3x3_many_channels", [(1, 5, 7, 8), (3, 3, 8, 9)], conv(1, 1), -1, 1),
+    ("conv_3x3_one_pixel", [(3, 1, 1, 5), (3, 3, 5, 2)], conv(1, 1), -1, 1),
+    ("conv_5x5_one_channel", [(1, 7, 5, 1), (5, 5, 1, 17)], conv(1, 2), -1, 1),
+    ("conv_7x7_stride_2", [(1, 9, 11, 2), (7, 7, 2, 3)], conv(2, 3), -1, 1),
+    ("conv_groups_stride_2", [(1, 7, 5, 6), (3, 3, 3, 4)], conv(2, 1, 1, 2), -1, 1),
+    ("conv_groups_dilated", [(1, 6, 7, 4), (3, 3, 2, 4)], conv(1, 2, 2, 2), -1, 1),
+    ("conv_depthwise_3x3", [(2, 5, 7, 5), (3, 3, 1, 5)], conv(1, 1, 1, 5), -1, 1),
+    ("conv_depthwise_dilated", [(2, 7, 5, 4), (5, 5, 1, 4)], conv(1, 4, 2, 4), -1, 1),
+    ("conv_depthwise_doubled", [(2, 5, 4, 3), (3, 3, 1, 6)], conv(2, 1, 1, 3), -1, 1),
+    ("linear", [(3, 7), (7, 9)], lambda x, w: x @ w, -1, 1),
+    ("matmul_ta", [(6, 4), (6, 5)], lambda a, b: a.T @ b, -1, 1),
+    ("matmul_tb", [(4, 6), (5, 6)], lambda a, b: a @ b.T, -1, 1),
+    ("matmul_tatb", [(6, 4), (5, 6)], lambda a, b: a.T @ b.T, -1, 1),
+    ("max_pool_2x2_odd", [X], pool(F.max_pool2d, kernel_size=2, stride=2), -1, 1),
+    ("max_pool_5x5_stride_3", [(1, 9, 8, 2)], pool(F.max_pool2d, kernel_size=5, stride=3, padding=2),
+     -1, 1),
+    ("avg_pool_5x5_stride_3", [(1, 9, 8, 2)], pool(F.avg_pool2d, kernel_size=5, stride=3, padding=2,
+                                                   count_include_pad=False), -1, 1),
+    ("avg_pool_squared", [X], lambda x: back(F.avg_pool2d(image(x), 3, 1, 1,
+                                                          count_include_pad=False)) ** 2, -1, 1),
+    ("max_pool_squared", [X], lambda x: back(F.max_pool2d(image(x), 3, 1, 1)) ** 2, -1, 1),
+    ("global_pool_squared", [X], lambda x: x.mean((1, 2)) ** 2, -1, 1),
+    # elementwise
+    ("mul", [X, X], lambda a, b: a * b, -1, 1),
+    ("scale", [X], lambda x: (0.375 * x - 0.25) ** 2, -1, 1),
+    ("mul_scalar", [X, (1,)], lambda x, s: x * s, -1, 1),
+    ("mul_row", [X, (2, 1, 1, 1)], lambda x, r: x * r, -1, 1),
+    ("affine", [X, V, V], lambda x, s, t: x * s + t, -1, 1),
+    ("exp", [X], unary(torch.exp), -2, 2),
+    ("log", [X], unary(torch.log), 0.25, 3),
+    ("sqrt", [X], unary(torch.sqrt), 0.25, 3),
+    ("rsqrt", [X], unary(torch.rsqrt), 0.25, 3),
+    ("reciprocal", [X], unary(torch.reciprocal), 0.25, 3),
+    ("square", [X], unary(torch.square), -1, 1),
+    ("abs", [X], lambda x: torch.abs(x) * x, -1, 1),
+    ("sign", [X], lambda x: torch.sign(x) * x * x, -1, 1),
+    ("tanh", [X], unary(torch.tanh), -2, 2),
+    ("sigmoid_images", [X], torch.sigmoid, -4, 4),
+    ("identity", [X], lambda x: x * 1, -1, 1),
+    ("zero_stride_2", [X], lambda x: x[:, ::2, ::2] * 0, -1, 1),
+    ("stop", [X, X], lambda a, b: a * b * b.detach(), -1, 1),
+    # reductions and shapes
+    ("sum_channel", [X], lambda x: (x ** 2).sum((0, 1, 2)), -1, 1),
+    ("sum_row", [X], lambda x: (x ** 2).sum((1, 2, 3)), -1, 1),
+    ("sum_all", [X], lambda x: (x ** 2).sum().reshape(1), -1, 1),
+    ("broadcast", [(2, 1, 1, 3)], lambda x: (x ** 2).expand(X), -1, 1),
+    ("concat_images", [(2, 2, 3, 2), (1, 2, 3, 2)], lambda a, b: torch.cat([a, b], 0) ** 2, -1, 1),
+    ("slice_step", [X], lambda x: x[:, 1:5:2] ** 2, -1, 1),
+    ("reshape", [X], lambda x: (x ** 2).reshape(10, 1, 3, 6), -1, 1),
+    # rows
+    ("softmax_images", [(2, 2, 3, 4)], lambda x: F.softmax(x, 3), -2, 2),
+    ("log_softmax_large", [(4, 5)], lambda x: F.log_softmax(x, 1), -60, 60),
+    ("cross_entropy_large", [(4, 5)], losses(0.1, LABELS), -60, 60),
+    ("cross_entropy_all_smoothing", [(4, 5)], losses(1.0, LABELS), -2, 2),
+    ("correct", [(4, 5)], lambda x: x * float((x.argmax(1) == torch.tensor(LABELS)).sum()), -2, 2),
     ("small_net", [(4, 5, 5, 2), (3, 3, 2, 4), (4,), (4,), (4, 5), (5,)], small_net, -1, 1),
 ]
 
@@ -147,7 +245,8 @@ def make():
         inputs = [numbers(name, f"x{i}", s, low, high).requires_grad_() for i, s in enumerate(shapes)]
         derivatives(out, name, inputs, function(*inputs))
     for name, training, affine in (("batch_norm_train", True, True), ("batch_norm_plain", True, False),
-                                   ("batch_norm_eval", False, True)):
+                                   ("batch_norm_eval", False, True),
+                                   ("batch_norm_eval_plain", False, False)):
         x = numbers(name, "x0", X).requires_grad_()
         inputs = [x] + ([numbers(name, f"x{i}", V, 0.5, 1.5).requires_grad_() for i in (1, 2)]
                         if affine else [])
@@ -157,6 +256,16 @@ def make():
         derivatives(out, name, inputs, back(y))
         record(out, f"{name}/mean", mean)
         record(out, f"{name}/var", var)
+    for operation in NAMED:
+        for stride in (1, 2):
+            name = f"{operation} {stride}"
+            function, shapes = named(operation, stride)
+            # a factorised reduction takes even sizes alone
+            shape = (2, 4, 4, NAMED_CHANNELS) if operation == "skip_connect" else \
+                (2, 5, 4, NAMED_CHANNELS)
+            inputs = [numbers(name, f"x{i}", s).requires_grad_()
+                      for i, s in enumerate([shape] + shapes)]
+            derivatives(out, name, inputs, function(*inputs))
     return out.getvalue()
 
 

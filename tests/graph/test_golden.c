@@ -1,60 +1,23 @@
 /* Operations against PyTorch's numbers (golden/ops.bin, made by golden/make_ops.py): the result,
  * the gradients, and the gradients of the gradients' products with fixed directions; in float64,
- * and in float32 on this machine's kernels and on the generic ones. */
+ * and in float32 on this machine's kernels and on the generic ones, with neighbours fused and each
+ * node alone. Both the nodes of a graph and the operations that a space may name: one without a
+ * case fails the test. */
 #include "support.h"
 #include "graph/internal.h"
+#include "space/internal.h"
+#include "golden.h"
 
-enum { MOST = 6 };
+enum { MOST = 10 };
 
-/* ---- inputs, as the script makes them ------------------------------------------------------- */
+static bool occurred[NI_OP_COUNT]; /* in a graph of some case */
+static uint32_t no_fusion;
 
-static uint64_t mix(uint64_t z) {
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-    return z ^ z >> 31;
-}
-
-static double *numbers(const char *name, const char *which, int64_t n, double low, double high) {
-    uint64_t key = 0xCBF29CE484222325u;
-    double *out = calloc((size_t)n, sizeof *out);
-    for (int part = 0; part < 3; part++)
-        for (const char *c = part == 0 ? name : part == 1 ? "/" : which; *c; c++)
-            key = (key ^ (unsigned char)*c) * 0x100000001B3u;
-    for (int64_t i = 0; i < n; i++)
-        out[i] = (double)(mix(key + (uint64_t)i * 0x9E3779B97F4A7C15u) >> 11) / 9007199254740992.0 *
-                     (high - low) +
-                 low;
-    return out;
-}
-
-/* ---- the file ------------------------------------------------------------------------------- */
-
-static unsigned char *golden;
-static size_t golden_size;
-
-static const char *golden_path;
-
-static const unsigned char *find(const char *name, const char *part, uint32_t *n) {
-    char wanted[96];
-    snprintf(wanted, sizeof wanted, "%s/%s", name, part);
-    for (size_t at = 0; at + 8 <= golden_size;) {
-        uint32_t length, count;
-        memcpy(&length, golden + at, 4);
-        memcpy(&count, golden + at + 4 + length, 4);
-        const unsigned char *values = golden + at + 8 + length;
-        if (length == strlen(wanted) && memcmp(golden + at + 4, wanted, length) == 0) {
-            *n = count;
-            return values;
-        }
-        at += 8 + length + 8 * (size_t)count;
-    }
-    fail_msg("%s has no %s", golden_path, wanted);
-    return NULL;
-}
+static golden_file golden;
 
 static void expect(const char *name, const char *part, const void *got, uint32_t dtype, int64_t n) {
     uint32_t count;
-    const unsigned char *values = find(name, part, &count);
+    const unsigned char *values = golden_find(&golden, name, part, &count);
     double scale = 1, worst = 0;
     assert_int_equal(count, n);
     for (uint32_t i = 0; i < count; i++) {
@@ -206,6 +169,113 @@ BUILD(small_net) {
     return ni_cross_entropy(g, y, labels, 0.1, out);
 }
 
+/* ---- the rest: one line each where the public or internal builder is the whole case ---- */
+#define UNUSED (void)x, (void)labels
+#define CASE_CONV(name, stride, pad, dilation, groups)                                             \
+    BUILD(name) {                                                                                  \
+        UNUSED;                                                                                    \
+        return conv(g, x, stride, pad, dilation, groups, out);                                     \
+    }
+#define CASE_UNARY(name, kind)                                                                     \
+    BUILD(name) {                                                                                  \
+        UNUSED;                                                                                    \
+        return ni_unary(g, x[0], kind, out);                                                       \
+    }
+#define CASE(name, call)                                                                           \
+    BUILD(name) {                                                                                  \
+        UNUSED;                                                                                    \
+        return call;                                                                               \
+    }
+/* of the first input squared, so that there is a second derivative */
+#define CASE_OF_SQUARE(name, call)                                                                 \
+    BUILD(name) {                                                                                  \
+        ni_node y;                                                                                 \
+        UNUSED;                                                                                    \
+        NI_TRY(ni_unary(g, x[0], NI_SQUARE, &y));                                                  \
+        return call;                                                                               \
+    }
+/* and the square of a call's result */
+#define CASE_SQUARED(name, call)                                                                   \
+    BUILD(name) {                                                                                  \
+        UNUSED;                                                                                    \
+        NI_TRY(call);                                                                              \
+        return ni_unary(g, *out, NI_SQUARE, out);                                                  \
+    }
+CASE_CONV(conv_point, 1, 0, 1, 1)
+CASE_CONV(conv_point_2, 2, 0, 1, 1)
+CASE_CONV(conv_5, 1, 2, 1, 1)
+CASE_CONV(conv_7_2, 2, 3, 1, 1)
+CASE_CONV(conv_groups_2, 2, 1, 1, 2)
+CASE_CONV(conv_groups_dilated, 1, 2, 2, 2)
+CASE_CONV(conv_depthwise_3, 1, 1, 1, 5)
+CASE_CONV(conv_depthwise_dilated, 1, 4, 2, 4)
+CASE_CONV(conv_depthwise_doubled, 2, 1, 1, 3)
+CASE(matmul, ni_matmul(g, x[0], x[1], false, false, out))
+CASE(matmul_ta, ni_matmul(g, x[0], x[1], true, false, out))
+CASE(matmul_tb, ni_matmul(g, x[0], x[1], false, true, out))
+CASE(matmul_tatb, ni_matmul(g, x[0], x[1], true, true, out))
+CASE(max_pool_2x2, nas_graph_max_pool(g, x[0], 2, 2, 0, out))
+CASE(max_pool_5_3, nas_graph_max_pool(g, x[0], 5, 3, -1, out))
+CASE(avg_pool_5_3, nas_graph_avg_pool(g, x[0], 5, 3, -1, out))
+CASE_SQUARED(avg_pool_squared, nas_graph_avg_pool(g, x[0], 3, 1, -1, out))
+CASE_SQUARED(max_pool_squared, nas_graph_max_pool(g, x[0], 3, 1, -1, out))
+CASE_SQUARED(global_pool_squared, nas_graph_global_pool(g, x[0], out))
+CASE(mul, nas_graph_mul(g, x[0], x[1], out))
+CASE_SQUARED(scale, ni_scale(g, x[0], 0.375, -0.25, out))
+CASE(mul_scalar, ni_mul_scalar(g, x[0], x[1], out))
+CASE(mul_row, ni_mul_row(g, x[0], x[1], out))
+BUILD(affine) {
+    UNUSED;
+    NI_TRY(ni_mul_channel(g, x[0], x[1], out));
+    return ni_add_channel(g, *out, x[2], out);
+}
+CASE_UNARY(u_exp, NI_EXP)
+CASE_UNARY(u_log, NI_LOG)
+CASE_UNARY(u_sqrt, NI_SQRT)
+CASE_UNARY(u_rsqrt, NI_RSQRT)
+CASE_UNARY(u_reciprocal, NI_RECIPROCAL)
+CASE_UNARY(u_square, NI_SQUARE)
+CASE_UNARY(u_tanh, NI_TANH)
+BUILD(u_abs) {
+    UNUSED;
+    NI_TRY(ni_unary(g, x[0], NI_ABS, out));
+    return ni_mul(g, *out, x[0], out);
+}
+BUILD(u_sign) {
+    ni_node square;
+    UNUSED;
+    NI_TRY(ni_unary(g, x[0], NI_SIGN, out));
+    NI_TRY(ni_unary(g, x[0], NI_SQUARE, &square));
+    return ni_mul(g, *out, square, out);
+}
+BUILD(identity) {
+    UNUSED;
+    (void)g;
+    *out = x[0];
+    return NAS_OK;
+}
+CASE(zero, nas_graph_zero(g, x[0], 2, out))
+BUILD(stop) {
+    ni_node fixed;
+    UNUSED;
+    NI_TRY(ni_stop_gradient(g, x[1], &fixed));
+    NI_TRY(ni_mul(g, x[0], x[1], out));
+    return ni_mul(g, *out, fixed, out);
+}
+CASE_OF_SQUARE(sum_channel, ni_sum_channel(g, y, out))
+CASE_OF_SQUARE(sum_row, ni_sum_row(g, y, out))
+CASE_OF_SQUARE(sum_all, ni_sum_all(g, y, out))
+CASE_OF_SQUARE(broadcast, ni_broadcast(g, y, ni_shape4(2, 5, 6, 3), out))
+CASE_SQUARED(concat_images, ni_concat(g, x, 2, 0, out))
+CASE_SQUARED(slice_step, ni_slice(g, x[0], 1, 1, 5, 2, out))
+CASE_OF_SQUARE(reshape, ni_reshape(g, y, ni_shape4(10, 1, 3, 6), out))
+CASE(cross_entropy_all, ni_cross_entropy(g, x[0], labels, 1, out))
+BUILD(correct) {
+    ni_node right;
+    NI_TRY(ni_correct(g, x[0], labels, &right));
+    return ni_mul_scalar(g, x[0], right, out);
+}
+
 typedef struct {
     const char *name;
     ni_shape shapes[MOST];
@@ -246,6 +316,67 @@ static const golden_case cases[] = {
     {"cross_entropy", {S(4, 1, 1, 5)}, cross_entropy, -2, 2, LABELS},
     {"cross_entropy_smoothed", {S(4, 1, 1, 5)}, cross_entropy_1, -2, 2, LABELS},
     {"cross_entropy_left_out", {S(4, 1, 1, 5)}, cross_entropy_2, -2, 2, {3, -1, 4, -1}},
+    {"conv_1x1", {S(2, 5, 3, 4), S(1, 1, 4, 3)}, conv_point, -1, 1, LABELS},
+    {"conv_1x1_stride_2", {S(2, 5, 4, 3), S(1, 1, 3, 4)}, conv_point_2, -1, 1, LABELS},
+    {"conv_3x3_many_channels", {S(1, 5, 7, 8), S(3, 3, 8, 9)}, conv_same, -1, 1, LABELS},
+    {"conv_3x3_one_pixel", {S(3, 1, 1, 5), S(3, 3, 5, 2)}, conv_same, -1, 1, LABELS},
+    {"conv_5x5_one_channel", {S(1, 7, 5, 1), S(5, 5, 1, 17)}, conv_5, -1, 1, LABELS},
+    {"conv_7x7_stride_2", {S(1, 9, 11, 2), S(7, 7, 2, 3)}, conv_7_2, -1, 1, LABELS},
+    {"conv_groups_stride_2", {S(1, 7, 5, 6), S(3, 3, 3, 4)}, conv_groups_2, -1, 1, LABELS},
+    {"conv_groups_dilated", {S(1, 6, 7, 4), S(3, 3, 2, 4)}, conv_groups_dilated, -1, 1, LABELS},
+    {"conv_depthwise_3x3", {S(2, 5, 7, 5), S(3, 3, 1, 5)}, conv_depthwise_3, -1, 1, LABELS},
+    {"conv_depthwise_dilated",
+     {S(2, 7, 5, 4), S(5, 5, 1, 4)},
+     conv_depthwise_dilated,
+     -1,
+     1,
+     LABELS},
+    {"conv_depthwise_doubled",
+     {S(2, 5, 4, 3), S(3, 3, 1, 6)},
+     conv_depthwise_doubled,
+     -1,
+     1,
+     LABELS},
+    {"linear", {S(3, 1, 1, 7), S(7, 1, 1, 9)}, matmul, -1, 1, LABELS},
+    {"matmul_ta", {S(6, 1, 1, 4), S(6, 1, 1, 5)}, matmul_ta, -1, 1, LABELS},
+    {"matmul_tb", {S(4, 1, 1, 6), S(5, 1, 1, 6)}, matmul_tb, -1, 1, LABELS},
+    {"matmul_tatb", {S(6, 1, 1, 4), S(5, 1, 1, 6)}, matmul_tatb, -1, 1, LABELS},
+    {"max_pool_2x2_odd", {X}, max_pool_2x2, -1, 1, LABELS},
+    {"max_pool_5x5_stride_3", {S(1, 9, 8, 2)}, max_pool_5_3, -1, 1, LABELS},
+    {"avg_pool_5x5_stride_3", {S(1, 9, 8, 2)}, avg_pool_5_3, -1, 1, LABELS},
+    {"avg_pool_squared", {X}, avg_pool_squared, -1, 1, LABELS},
+    {"max_pool_squared", {X}, max_pool_squared, -1, 1, LABELS},
+    {"global_pool_squared", {X}, global_pool_squared, -1, 1, LABELS},
+    {"mul", {X, X}, mul, -1, 1, LABELS},
+    {"scale", {X}, scale, -1, 1, LABELS},
+    {"mul_scalar", {X, S(1, 1, 1, 1)}, mul_scalar, -1, 1, LABELS},
+    {"mul_row", {X, S(2, 1, 1, 1)}, mul_row, -1, 1, LABELS},
+    {"affine", {X, S(1, 1, 1, 3), S(1, 1, 1, 3)}, affine, -1, 1, LABELS},
+    {"exp", {X}, u_exp, -2, 2, LABELS},
+    {"log", {X}, u_log, 0.25, 3, LABELS},
+    {"sqrt", {X}, u_sqrt, 0.25, 3, LABELS},
+    {"rsqrt", {X}, u_rsqrt, 0.25, 3, LABELS},
+    {"reciprocal", {X}, u_reciprocal, 0.25, 3, LABELS},
+    {"square", {X}, u_square, -1, 1, LABELS},
+    {"abs", {X}, u_abs, -1, 1, LABELS},
+    {"sign", {X}, u_sign, -1, 1, LABELS},
+    {"tanh", {X}, u_tanh, -2, 2, LABELS},
+    {"sigmoid_images", {X}, sigmoid, -4, 4, LABELS},
+    {"identity", {X}, identity, -1, 1, LABELS},
+    {"zero_stride_2", {X}, zero, -1, 1, LABELS},
+    {"stop", {X, X}, stop, -1, 1, LABELS},
+    {"sum_channel", {X}, sum_channel, -1, 1, LABELS},
+    {"sum_row", {X}, sum_row, -1, 1, LABELS},
+    {"sum_all", {X}, sum_all, -1, 1, LABELS},
+    {"broadcast", {S(2, 1, 1, 3)}, broadcast, -1, 1, LABELS},
+    {"concat_images", {S(2, 2, 3, 2), S(1, 2, 3, 2)}, concat_images, -1, 1, LABELS},
+    {"slice_step", {X}, slice_step, -1, 1, LABELS},
+    {"reshape", {X}, reshape, -1, 1, LABELS},
+    {"softmax_images", {S(2, 2, 3, 4)}, softmax, -2, 2, LABELS},
+    {"log_softmax_large", {S(4, 1, 1, 5)}, log_softmax, -60, 60, LABELS},
+    {"cross_entropy_large", {S(4, 1, 1, 5)}, cross_entropy_1, -60, 60, LABELS},
+    {"cross_entropy_all_smoothing", {S(4, 1, 1, 5)}, cross_entropy_all, -2, 2, LABELS},
+    {"correct", {S(4, 1, 1, 5)}, correct, -2, 2, LABELS},
     {"small_net",
      {S(4, 5, 5, 2), S(3, 3, 2, 4), S(1, 1, 1, 4), S(1, 1, 1, 4), S(4, 1, 1, 5), S(1, 1, 1, 5)},
      small_net,
@@ -302,7 +433,7 @@ static ni_node input(bench *b, const char *name, const char *which, ni_shape sha
     ni_node node;
     OK(ni_input(b->g, shape, &number, &node));
     assert_int_equal(number, b->n_inputs);
-    b->inputs[b->n_inputs++] = as_type(numbers(name, which, n, low, high), b->dtype, n);
+    b->inputs[b->n_inputs++] = as_type(golden_numbers(name, which, n, low, high), b->dtype, n);
     return node;
 }
 
@@ -331,7 +462,12 @@ static void differentiate(bench *b, const char *name, uint32_t n, ni_node y, voi
         outputs[i] = (ni_output){node, NI_NONE};
         results[i] = calloc((size_t)ni_shape_count(ni_node_shape(g, node)), sizeof(double));
     }
-    OK(ni_program_create(&program, g, outputs, 1 + 2 * n, NULL));
+    for (ni_node node = 0; node < ni_graph_nodes(g); node++)
+        occurred[ni_at(g, node)->op] = true;
+    ni_plan_options plan;
+    memset(&plan, 0, sizeof plan);
+    plan.no_fusion = no_fusion;
+    OK(ni_program_create(&program, g, outputs, 1 + 2 * n, &plan));
     const ni_run run = {b->inputs, values, NULL, results, {0, 0}, update, NULL};
     OK(ni_program_run(program, &run));
     for (uint32_t i = 0; i < 1 + 2 * n; i++) {
@@ -384,7 +520,8 @@ static void batch_norm(const char *name, ni_mode mode, bool affine, uint32_t dty
     }
     char *values = calloc(ni_vars_size(b.vars), ni_dtype_size(dtype));
     for (int i = 0; i < 2; i++) {
-        void *from = as_type(numbers(name, names[i], 3, i ? 0.5 : -1, i ? 1.5 : 1), dtype, 3);
+        void *from =
+            as_type(golden_numbers(name, names[i], 3, i ? 0.5 : -1, i ? 1.5 : 1), dtype, 3);
         memcpy(values + ni_vars_get(b.vars, slots[i])->offset * ni_dtype_size(dtype), from,
                3 * ni_dtype_size(dtype));
         free(from);
@@ -399,12 +536,62 @@ static void batch_norm(const char *name, ni_mode mode, bool affine, uint32_t dty
     close_bench(&b);
 }
 
+/* An operation that a space may name, with its variables. */
+static void run_named(const char *operation, int32_t stride, uint32_t dtype, int32_t isa) {
+    char name[80], part[24];
+    bench b;
+    ni_node y;
+    nas_op_site site;
+    ni_shape shape = S(2, 5, 4, 4);
+    snprintf(name, sizeof name, "%s %d", operation, (int)stride);
+    open_bench(&b, dtype, isa, NI_TRAIN);
+    OK(ni_operations_register(b.context));
+    if (strcmp(operation, "skip_connect") == 0) shape.d[1] = 4;
+    b.shapes[0] = shape;
+    b.x[0] = input(&b, name, "x0", shape, -1, 1);
+    memset(&site, 0, sizeof site);
+    site.struct_size = sizeof site;
+    site.name = operation;
+    site.scope = "edge.";
+    site.stride = stride;
+    site.affine = site.training = 1;
+    site.bn_epsilon = 1e-5;
+    site.bn_momentum = 0.1;
+    if (ni_op_build(b.g, &site, b.x, 1, &y) != NAS_OK)
+        fail_msg("%s: %s", name, nas_context_error(b.context));
+    uint32_t n = ni_vars_count(b.vars);
+    assert_true(n < MOST);
+    char *values = calloc(ni_vars_size(b.vars) + 1, ni_dtype_size(dtype));
+    for (uint32_t slot = 0; slot < n; slot++) {
+        const ni_var var = *ni_vars_get(b.vars, slot);
+        int64_t count = ni_shape_count(var.shape);
+        snprintf(part, sizeof part, "x%u", (unsigned)slot + 1);
+        void *from = as_type(golden_numbers(name, part, count, -1, 1), dtype, count);
+        memcpy(values + var.offset * ni_dtype_size(dtype), from,
+               (size_t)count * ni_dtype_size(dtype));
+        free(from);
+        OK(ni_variable(b.g, &var, &b.x[slot + 1]));
+        b.shapes[slot + 1] = var.shape;
+    }
+    differentiate(&b, name, n + 1, y, values, false);
+    free(values);
+    close_bench(&b);
+}
+
 static void run_all(uint32_t dtype, int32_t isa) {
+    nas_context *context = new_context(1);
+    const char *name;
     for (size_t i = 0; i < NI_COUNT(cases); i++)
         run_case(&cases[i], dtype, isa);
     batch_norm("batch_norm_train", NI_TRAIN, true, dtype, isa);
     batch_norm("batch_norm_plain", NI_TRAIN, false, dtype, isa);
     batch_norm("batch_norm_eval", NI_EVAL, true, dtype, isa);
+    batch_norm("batch_norm_eval_plain", NI_EVAL, false, dtype, isa);
+    OK(ni_operations_register(context));
+    for (uint32_t i = 0; (name = nas_op_name(context, i)) != NULL; i++)
+        for (int32_t stride = 1; stride <= 2; stride++)
+            run_named(name, stride, dtype, isa);
+    nas_context_free(context);
 }
 
 static void test_float64(void **state) {
@@ -418,21 +605,87 @@ static void test_float32(void **state) {
     run_all(NI_F32, NAS_ISA_BEST);
 }
 
+static void test_each_node_alone(void **state) {
+    (void)state;
+    no_fusion = 1;
+    run_all(NI_F64, NAS_ISA_GENERIC);
+    run_all(NI_F32, NAS_ISA_BEST);
+    no_fusion = 0;
+}
+
+/* Each kind of node occurred in the graphs of the cases, and each name that a space may use is in
+ * the file. */
+static void test_every_operation_has_a_case(void **state) {
+    (void)state;
+    uint32_t named = 0, count;
+    const char *name;
+    nas_context *context = new_context(1);
+    for (uint32_t op = 0; op < NI_OP_COUNT; op++) {
+        /* random: test_dropout */
+        if (op == NI_OP_DROPOUT_MASK) continue;
+        if (!occurred[op]) fail_msg("operation %s has no golden case", ni_ops[op].name);
+    }
+    OK(ni_operations_register(context));
+    for (; (name = nas_op_name(context, named)) != NULL; named++) {
+        char text[80];
+        snprintf(text, sizeof text, "%s 1", name);
+        if (!golden_seek(&golden, text, NULL, &count))
+            fail_msg("%s has no case of '%s'", golden.path, name);
+    }
+    assert_true(named >= 15);
+    nas_context_free(context);
+}
+
+/* PyTorch draws otherwise: the mask itself is looked at. Each element (or image) is 0 or 1 / keep,
+ * as many as the probability says, other ones for another key; and the gradient is the mask. */
+static void test_dropout(void **state) {
+    (void)state;
+    enum { ROWS = 64, SIZE = 150, COUNT = ROWS * SIZE };
+    const double drop = 0.3, high = 1 / 0.7;
+    for (int per_image = 0; per_image < 2; per_image++) {
+        bench b;
+        ni_node y, sum, dx;
+        open_bench(&b, NI_F64, NAS_ISA_GENERIC, NI_TRAIN);
+        ni_node x = input(&b, "dropout", "x0", ni_shape4(ROWS, 5, 10, 3), 1, 2);
+        OK(ni_dropout(b.g, x, drop, per_image, &y));
+        OK(ni_sum_all(b.g, y, &sum));
+        OK(ni_graph_gradients(b.g, sum, NI_NONE, &x, 1, &dx));
+        const ni_output outputs[] = {{y, NI_NONE}, {dx, NI_NONE}};
+        static double results[2][COUNT], before[COUNT];
+        void *to[] = {results[0], results[1]};
+        ni_program *program;
+        OK(ni_program_create(&program, b.g, outputs, 2, NULL));
+        for (uint64_t key = 1; key <= 2; key++) {
+            const ni_run run = {b.inputs, NULL, NULL, to, {7, key}, false, NULL};
+            int kept = 0, same = 0;
+            OK(ni_program_run(program, &run));
+            for (int i = 0; i < COUNT; i++) {
+                double mask = results[1][i];
+                assert_true(mask == 0 || fabs(mask - high) < 1e-12);
+                assert_true(fabs(results[0][i] - mask * ((const double *)b.inputs[0])[i]) < 1e-12);
+                if (per_image) assert_true(mask == results[1][i / SIZE * SIZE]);
+                kept += mask > 0;
+                same += mask == before[i];
+                before[i] = mask;
+            }
+            /* five deviations of a binomial */
+            double draws = per_image ? ROWS : COUNT, share = (double)kept / COUNT;
+            assert_true(fabs(share - 0.7) < 5 * sqrt(0.3 * 0.7 / draws));
+            if (key == 2) assert_true(same < COUNT);
+        }
+        ni_program_free(program);
+        close_bench(&b);
+    }
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_float64),
-        cmocka_unit_test(test_float32),
+        cmocka_unit_test(test_float64),         cmocka_unit_test(test_float32),
+        cmocka_unit_test(test_each_node_alone), cmocka_unit_test(test_every_operation_has_a_case),
+        cmocka_unit_test(test_dropout),
     };
-    golden_path = argc > 1 ? argv[1] : "tests/golden/ops.bin";
-    FILE *file = fopen(golden_path, "rb");
-    if (!file) {
-        fprintf(stderr, "%s cannot be read\n", golden_path);
-        return 1;
-    }
-    golden = calloc(1, 1 << 20);
-    golden_size = fread(golden, 1, 1 << 20, file);
-    fclose(file);
+    if (!golden_open(&golden, argc > 1 ? argv[1] : "tests/golden/ops.bin")) return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    free(golden);
+    free(golden.bytes);
     return failed;
 }

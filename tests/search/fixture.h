@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "libnas/libnas.h"
-#include "fault/allocator.h"
+#include "allocator.h"
 
 #define MUST(context, call)                                                                        \
     do {                                                                                           \
@@ -80,7 +80,8 @@ static inline void fixture_begin(fixture *f, uint32_t n, uint32_t m) {
 static inline void fixture_end(fixture *f) {
     nas_space_free(f->space);
     nas_context_free(f->context);
-    assert_int_equal(f->memory.held, 0);
+    assert_int_equal(f->memory.bytes, 0);
+    assert_false(f->memory.wrong_size);
 }
 
 /* Mean of the alternatives' indices: best is the last alternative everywhere. */

@@ -26,7 +26,7 @@ static int begin(void **out) {
 static int end(void **in) {
     state *s = *in;
     nas_context_free(s->context);
-    assert_int_equal(s->memory.held, 0);
+    assert_int_equal(s->memory.bytes, 0);
     folder_end(s->folder);
     free(s);
     return 0;

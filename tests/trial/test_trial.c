@@ -36,7 +36,7 @@ static int end(void **in) {
     ni_proposal_builder_free(s->builder);
     nas_space_free(s->space);
     nas_context_free(s->context);
-    assert_int_equal(s->memory.held, 0);
+    assert_int_equal(s->memory.bytes, 0);
     free(s);
     return 0;
 }
