@@ -182,8 +182,8 @@ static nas_status on_trial(void *user, nas_search *search, const nas_trial *tria
         snprintf(budget, sizeof budget, "/%" PRIu64, p->options->max_trials);
     left(p, rest, sizeof rest);
     snprintf(text, sizeof text,
-             "trial %-3" PRIu64 " %s  best %s  %" PRIu64 "%s done%s  %.300s%s%.300s", trial->number,
-             now, p->best_text, at.trials, budget, rest, trial->arch,
+             "trial %-3" PRIu64 " %s  best %s  %" PRIu64 "%s done%s  %.300s%s%.300s",
+             trial->number + 1, now, p->best_text, at.trials, budget, rest, trial->arch,
              *trial->sentence ? "  : " : "", trial->sentence);
     tool_line(p->lines, true, text);
     tick(p);
