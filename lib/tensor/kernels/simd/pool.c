@@ -274,7 +274,74 @@ V_INLINE void average_column(const ni_pool *p, window at, vector part, const flo
     v_store_part(y, sum * part, n);
 }
 
+/* 3x3, stride 1, padding 1: sums of each row's neighbours, then of the rows. Forward the sums are
+ * divided by the cells of the output's window; backward each gradient first by those of its own. */
+V_INLINE void sums_of_row(const float *x, int64_t w, int64_t c, const float *part, vector *sum,
+                          int64_t n) {
+    vector left = v_zero(), here = v_load_part(x, n);
+    if (part) here = here * v_set(part[w > 1 ? 0 : 2]);
+    for (int64_t i = 0; i < w; i++) {
+        vector right = v_zero();
+        if (i + 1 < w) {
+            right = v_load_part(x + (i + 1) * c, n);
+            if (part) right = right * v_set(part[i + 2 < w ? 1 : 0]);
+        }
+        sum[i] = (left + here) + right;
+        left = here, here = right;
+    }
+}
+
+/* 1 / cells of the windows of a row: at a border, inside, where there is one column. */
+static void parts_of_row(const ni_pool *p, int64_t row, float *part) {
+    int64_t first;
+    const float rows = (float)rows_around(p, row, &first);
+    part[0] = 1 / (rows * 2), part[1] = 1 / (rows * 3), part[2] = 1 / rows;
+}
+
+V_INLINE void usual_average_column(const ni_pool *p, const float *x, float *y, int64_t r0,
+                                   int64_t r1, const bool gradient, int64_t n) {
+    vector sum[3][ROW_MOST];
+    float part[3];
+    const int64_t w = p->w, c = p->c;
+    for (int64_t row = r0, known = most(r0 - 1, 0); row < r1; row++) {
+        int64_t first, count = rows_around(p, row, &first);
+        for (; known < first + count; known++) {
+            if (gradient) parts_of_row(p, known, part);
+            sums_of_row(x + known * w * c, w, c, gradient ? part : NULL, sum[known % 3], n);
+        }
+        if (!gradient) parts_of_row(p, row, part);
+        const vector *a = sum[first % 3], *b = sum[(first + 1) % 3], *d = sum[(first + 2) % 3];
+        float *to = y + row * w * c;
+        for (int64_t i = 0; i < w; i++, to += c) {
+            vector v = a[i];
+            if (count > 1) v = v + b[i];
+            if (count > 2) v = v + d[i];
+            if (!gradient) v = v * v_set(part[w == 1 ? 2 : i > 0 && i + 1 < w ? 1 : 0]);
+            v_store_part(to, v, n);
+        }
+    }
+}
+
+static void usual_average(const ni_pool *p, const float *x, float *y, int64_t r0, int64_t r1,
+                          bool gradient) {
+    for (int64_t r = r0, end; r < r1; r = end) {
+        const int64_t image = r / p->h, start = image * p->h;
+        end = least(r1, start + p->h);
+        const float *from = x + start * p->w * p->c;
+        float *to = y + start * p->w * p->c;
+        if (gradient)
+            COLUMNS(p->c, usual_average_column(p, from + k, to + k, r - start, end - start, true, n));
+        else
+            COLUMNS(p->c,
+                    usual_average_column(p, from + k, to + k, r - start, end - start, false, n));
+    }
+}
+
 static void avg_pool(const ni_pool *p, const void *x_, void *y_, int64_t r0, int64_t r1) {
+    if (is_usual(p)) {
+        usual_average(p, x_, y_, r0, r1, false);
+        return;
+    }
     for (int64_t r = r0; r < r1; r++) {
         const float *x = (const float *)x_ + r / p->oh * p->h * p->w * p->c;
         for (int64_t ox = 0; ox < p->ow; ox++) {
@@ -322,6 +389,10 @@ V_INLINE void spread_column(const ni_pool *p, int64_t y0, int64_t y1, int64_t x0
 
 static void avg_pool_gradient(const ni_pool *p, const void *dy_, void *dx_, int64_t n0,
                               int64_t n1) {
+    if (is_usual(p)) {
+        usual_average(p, dy_, dx_, n0 * p->h, n1 * p->h, true);
+        return;
+    }
     float known[KNOWN]; /* 1 / cells */
     known[0] = 0;
     for (int i = 1; i < KNOWN; i++)
