@@ -13,6 +13,7 @@ nas_status ni_graph_create(nas_graph **out, nas_context *context, ni_vars *vars,
     g->dtype = dtype;
     g->mode = mode;
     g->scope = "";
+    g->auxiliary = NI_NONE;
     NI_GOTO(fail, ni_arena_create(&g->arena, context));
     NI_GOTO(fail, ni_map_create(&g->known, context));
     *out = g;
@@ -20,6 +21,16 @@ nas_status ni_graph_create(nas_graph **out, nas_context *context, ni_vars *vars,
 fail:
     ni_graph_free(g);
     return status;
+}
+
+void ni_graph_auxiliary(nas_graph *g, ni_node logits, double weight) {
+    g->auxiliary = logits;
+    g->auxiliary_weight = weight;
+}
+
+ni_node ni_graph_auxiliary_get(const nas_graph *g, double *weight) {
+    *weight = g->auxiliary_weight;
+    return g->auxiliary;
 }
 
 void ni_graph_free(nas_graph *g) {

@@ -149,6 +149,11 @@ nas_status ni_dropout(nas_graph *g, ni_node x, double drop, bool per_image, ni_n
 nas_status ni_graph_gradients(nas_graph *g, ni_node y, ni_node seed, const ni_node *x, uint32_t n,
                               ni_node *out);
 
+/* A second output that training looks at beside the logits, its loss weighed by `weight`: an
+ * auxiliary head. One a graph, the last one said. NI_NONE: there is none. */
+void ni_graph_auxiliary(nas_graph *g, ni_node logits, double weight);
+ni_node ni_graph_auxiliary_get(const nas_graph *g, double *weight);
+
 /* ---- registered operations (nas_op_register) ------------------------------------------------- */
 
 /* NAS_E_NOT_FOUND, with the nearest known name in the sentence. Borrowed from the context. */

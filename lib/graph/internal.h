@@ -121,6 +121,8 @@ struct nas_graph {
     uint32_t inputs;   /* numbers given away */
     uint32_t dropouts;
     uint32_t programs; /* made of it: then it is frozen */
+    ni_node auxiliary; /* NI_NONE: none */
+    double auxiliary_weight;
 };
 
 static inline const ni_node_data *ni_at(const nas_graph *g, ni_node node) {

@@ -74,8 +74,20 @@ nas_status ni_train_options_check(nas_context *context, const nas_train_options 
 /* ---- making one
  * ---------------------------------------------------------------------------------- */
 
+/* What is descended: the loss, and that of an auxiliary head where the network has one. */
+static nas_status whole_loss(const ni_trainer *t, nas_graph *g, ni_node labels, ni_node loss,
+                             ni_node *out) {
+    double weight;
+    ni_node terms[2] = {loss, ni_graph_auxiliary_get(g, &weight)};
+    *out = loss;
+    if (terms[1] == NI_NONE) return NAS_OK;
+    NI_TRY(ni_cross_entropy(g, terms[1], labels, t->o.label_smoothing, &terms[1]));
+    NI_TRY(ni_scale(g, terms[1], weight, 0, &terms[1]));
+    return ni_add(g, terms, 2, out);
+}
+
 static nas_status train_program(ni_trainer *t) {
-    ni_node images, labels, logits, loss, correct;
+    ni_node images, labels, logits, loss, whole, correct;
     ni_shape shape = ni_shape4(t->o.batch, t->net.height, t->net.width, t->net.channels);
     NI_TRY(ni_graph_create(&t->train_graph, t->context, t->vars, NI_F32, NI_TRAIN));
     nas_graph *g = t->train_graph;
@@ -83,6 +95,7 @@ static nas_status train_program(ni_trainer *t) {
     NI_TRY(ni_input_labels(g, t->o.batch, &t->train_labels, &labels));
     NI_TRY(t->net.build(t->net.user, g, images, &logits));
     NI_TRY(ni_cross_entropy(g, logits, labels, t->o.label_smoothing, &loss));
+    NI_TRY(whole_loss(t, g, labels, loss, &whole));
     NI_TRY(ni_correct(g, logits, labels, &correct));
     uint32_t n_vars = ni_vars_count(t->vars), n = 0;
     ni_node *nodes = ni_calloc(t->context, 2 * (size_t)n_vars + 1, sizeof *nodes);
@@ -98,7 +111,7 @@ static nas_status train_program(ni_trainer *t) {
         status = ni_variable(g, &var, &nodes[n]);
         outputs[2 + n++].slot = slot;
     }
-    if (status >= 0) status = ni_graph_gradients(g, loss, NI_NONE, nodes, n, nodes + n_vars);
+    if (status >= 0) status = ni_graph_gradients(g, whole, NI_NONE, nodes, n, nodes + n_vars);
     for (uint32_t i = 0; status >= 0 && i < n; i++)
         outputs[2 + i].node = nodes[n_vars + i];
     ni_plan_options plan;
