@@ -95,6 +95,23 @@ NAS_API nas_status nas_space_sample(const nas_space *space, nas_random *random, 
 /* One decision redrawn to another value (of those that matter); constraints hold. */
 NAS_API nas_status nas_space_mutate(const nas_space *space, const nas_arch *parent,
                                     nas_random *random, nas_arch **out);
+/* The same, or a mutation of some authors' own: "nas-bench-201" (a node, then one of its edges, then
+ * another operation), "nas-bench-101" (each edge flips with probability 1 / vertices, each operation
+ * changes with probability 1 / interior vertices, until the cell is valid), "amoebanet" (a cell; with
+ * probability 0.05 nothing, else an input or an operation of a block). "uniform", NULL:
+ * nas_space_mutate. NAS_E_UNSUPPORTED where the rule is not one of the space's kind. */
+NAS_API nas_status nas_space_mutate_as(const nas_space *space, const nas_arch *parent,
+                                       const char *rule, nas_random *random, nas_arch **out);
+/* Each decision as in one of two parents, uniformly over what satisfies the constraints. */
+NAS_API nas_status nas_space_crossover(const nas_space *space, const nas_arch *a, const nas_arch *b,
+                                       nas_random *random, nas_arch **out);
+/* Architectures that differ in one decision, constraints left out: how many there are (reals have no
+ * neighbours), and the index-th. What depends on the changed decision takes its first alternative.
+ * NAS_E_INFEASIBLE where a constraint does not hold. */
+NAS_API nas_status nas_space_neighbors(const nas_space *space, const nas_arch *arch,
+                                       uint64_t *count);
+NAS_API nas_status nas_space_neighbor(const nas_space *space, const nas_arch *arch, uint64_t index,
+                                      nas_arch **out);
 /* Enumeration in a fixed order: index 0 .. count-1, reals at the middle of their range. */
 NAS_API nas_status nas_space_at(const nas_space *space, uint64_t index, nas_arch **out);
 
@@ -108,8 +125,12 @@ typedef struct {
 } nas_value;
 NAS_API nas_status nas_arch_create(nas_arch **out, const nas_space *space, const nas_value *values,
                                    size_t n);
-/* The canonical text, or another that the space's template reads (NAS-Bench-201's own text). */
+/* The canonical text, another that the space's template reads (a genotype, arcs, a matrix, a code: see
+ * docs/space-file.md), or the name of a published network. */
 NAS_API nas_status nas_arch_parse(nas_arch **out, const nas_space *space, const char *text);
+/* Name of the index-th published network of a preset (static storage), NULL past the last; parse takes
+ * these names for texts: "DARTS_V2", "NASNet-A". */
+NAS_API const char *nas_space_published(const nas_space *space, uint32_t index);
 NAS_API nas_arch *nas_arch_hold(nas_arch *arch); /* one more owner */
 NAS_API void nas_arch_free(nas_arch *arch);      /* one owner less */
 NAS_API const nas_space *nas_arch_space(const nas_arch *arch);
@@ -122,6 +143,9 @@ NAS_API int32_t nas_arch_active(const nas_arch *arch, uint32_t decision);
 NAS_API const char *nas_arch_text(const nas_arch *arch);
 NAS_API uint64_t nas_arch_hash(const nas_arch *arch);
 NAS_API uint64_t nas_arch_network_hash(const nas_arch *arch); /* of the canonical network */
+/* By the rule of NAS-Bench-201's authors, which tells more cells apart than differ (6,466 classes
+ * where the semantic rule of nas_arch_network_hash leaves 4,930); elsewhere the network hash. */
+NAS_API uint64_t nas_arch_published_hash(const nas_arch *arch);
 NAS_API int32_t nas_arch_equal(const nas_arch *a, const nas_arch *b);
 
 /* Known before anything runs. */
@@ -135,6 +159,15 @@ typedef struct {
     int64_t depth;             /* layers with weights on the longest path */
 } nas_arch_cost;
 NAS_API nas_status nas_arch_costs(const nas_arch *arch, nas_arch_cost *out);
+/* An architecture as numbers, for surrogates. One-hot: for each choice a number an alternative, 1 at
+ * the one taken (all 0 where it is not active); integers and reals one number, 0 to 1 over their
+ * range. Adjacency: the same but one number a choice, its index over the last index: short, with an
+ * order that means nothing. Path: 1 for each sequence of operations that leads from the input to the
+ * output (White et al., "BANANAS", AAAI 2021, section 3), for templates of cells; NAS_E_UNSUPPORTED
+ * elsewhere. *needed: how many numbers; out NULL with capacity 0 only asks. */
+enum { NAS_ENCODE_ONE_HOT = 0, NAS_ENCODE_ADJACENCY = 1, NAS_ENCODE_PATH = 2 };
+NAS_API nas_status nas_arch_encode(const nas_arch *arch, int32_t encoding, double *out,
+                                   size_t capacity, size_t *needed);
 /* NAS_OK, or NAS_E_INFEASIBLE and the first constraint that does not hold in the sentence. */
 NAS_API nas_status nas_arch_check(const nas_arch *arch);
 

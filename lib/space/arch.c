@@ -38,6 +38,15 @@ bool ni_value_parse(const ni_decision *d, const char *text, size_t n, nas_value 
     return true;
 }
 
+void ni_text_small(ni_text *to, uint32_t number) {
+    char digits[12];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while (number /= 10);
+    ni_text_add_n(to, digits + at, sizeof digits - at);
+}
+
 static void text_of(const nas_space *s, const nas_value *values, ni_text *text) {
     const ni_template *t = s->template;
     bool own = t && t->ops->text;
@@ -160,17 +169,44 @@ static nas_status parse_pair(const nas_space *s, const char *at, size_t n, nas_v
     return NAS_OK;
 }
 
+/* A text of the template's own, or the name of a published network that is written so. */
+static nas_status parse_template(const nas_space *s, const char *text, nas_value *values,
+                                 size_t *used) {
+    char name[NI_NAME_MOST + 1] = "";
+    size_t n = strcspn(text, " ,");
+    if (n <= NI_NAME_MOST) {
+        memcpy(name, text, n);
+        name[n] = 0;
+    }
+    const char *published = ni_published_text(name);
+    nas_status status = s->template->ops->parse(s, published ? published : text, values, used);
+    if (published) {
+        *used = n;
+        if (status >= 0) return status;
+        if (status != NAS_E_NOT_FOUND) return ni_fail_prefix(s->context, status, name);
+        return ni_fail(s->context, NAS_E_SYNTAX,
+                       "architecture: '%s' is not a network of space '%s'", name, s->name);
+    }
+    if (status != NAS_E_NOT_FOUND || !*name || strchr(name, '=')) return status;
+    const char *near = ni_published_nearest(s, name);
+    return ni_fail(s->context, NAS_E_SYNTAX,
+                   "architecture: '%s' is neither a text nor a published network of space "
+                   "'%s'%s%s%s",
+                   name, s->name, near ? "; did you mean '" : "", near ? near : "",
+                   near ? "'?" : "");
+}
+
 static nas_status parse(const nas_space *s, const char *text, nas_value *values, bool *given) {
     const ni_template *t = s->template;
     size_t used = 0;
     while (*text == ' ')
         text++;
     if (t && t->ops->parse) {
-        nas_status status = t->ops->parse(s, text, values, &used);
+        nas_status status = parse_template(s, text, values, &used);
         if (status < 0 && status != NAS_E_NOT_FOUND) return status;
         if (status >= 0) {
             for (uint32_t i = 0; i < t->n_decisions; i++)
-                given[t->first_decision + i] = true;
+                given[t->first_decision + i] = ni_decision_active(s, values, t->first_decision + i);
             text += used;
         }
     }
@@ -275,6 +311,11 @@ uint64_t nas_arch_network_hash(const nas_arch *arch) {
     return hash;
 }
 
+uint64_t nas_arch_published_hash(const nas_arch *arch) {
+    const ni_template *t = arch->space->template;
+    return t && t->ops->published_hash ? t->ops->published_hash(arch) : nas_arch_network_hash(arch);
+}
+
 int32_t nas_arch_equal(const nas_arch *a, const nas_arch *b) {
     return a->space == b->space && a->hash == b->hash && strcmp(a->text, b->text) == 0;
 }
@@ -316,41 +357,52 @@ uint64_t ni_arch_hyper_hash(const nas_arch *arch) {
 /* ---- costs and constraints
  * ----------------------------------------------------------------------------- */
 
-nas_status ni_arch_costs_cached(const nas_arch *arch, const nas_arch_cost **out, bool *connected) {
+nas_status ni_arch_costs_cached(const nas_arch *arch, const nas_arch_cost **out) {
     nas_arch *a = (nas_arch *)(uintptr_t)arch;
     const nas_space *s = arch->space;
     if (!atomic_load(&a->costed)) {
         nas_arch_cost cost;
-        bool reaches;
         memset(&cost, 0, sizeof cost);
         cost.struct_size = sizeof cost;
-        NI_TRY(s->template->ops->costs(arch, &cost, &reaches));
+        NI_TRY(s->template->ops->costs ? s->template->ops->costs(arch, &cost)
+                                       : ni_network_costs(arch, &cost));
         ni_mutex_lock(s->lock);
         a->cost = cost;
-        a->connected = reaches;
         atomic_store(&a->costed, 1);
         ni_mutex_unlock(s->lock);
     }
     *out = &arch->cost;
-    *connected = arch->connected;
     return NAS_OK;
 }
 
 nas_status nas_arch_costs(const nas_arch *arch, nas_arch_cost *out) {
     const nas_arch_cost *cost;
-    bool connected;
     NI_TRY(ni_enter(arch->space->context));
     if (!arch->space->template)
         return ni_fail(arch->space->context, NAS_E_UNSUPPORTED,
                        "space '%s' has no network template, and so no costs", arch->space->name);
-    NI_TRY(ni_arch_costs_cached(arch, &cost, &connected));
+    NI_TRY(ni_arch_costs_cached(arch, &cost));
     return ni_answer(arch->space->context, out, cost, sizeof *cost, sizeof *cost, "nas_arch_cost");
+}
+
+/* What is known without building the network. */
+static nas_status quick_costs(const nas_arch *arch, double *costs) {
+    const ni_template *t = arch->space->template;
+    ni_walk_cost sum;
+    if (atomic_load(&((nas_arch *)(uintptr_t)arch)->costed)) return NAS_E_UNSUPPORTED;
+    NI_TRY(ni_quick_costs(arch, &sum));
+    costs[NI_COST_PARAMS] = (double)sum.params;
+    costs[NI_COST_MACS] = (double)sum.macs;
+    costs[NI_COST_WEIGHT_BYTES] = 4 * (double)sum.params;
+    costs[NI_COST_PUBLISHED_FLOPS] =
+        t->published_extra < 0 ? -1 : (double)(sum.macs + t->published_extra);
+    return NAS_OK;
 }
 
 nas_status ni_arch_violated(const nas_arch *arch, int64_t *constraint) {
     const nas_space *s = arch->space;
     double costs[NI_COST_COUNT], few[64], *values = few;
-    bool counted = false;
+    bool counted = false, summed = false, counts = false;
     *constraint = -1;
     if (s->constraints.n == 0) return NAS_OK;
     if (s->decisions.n > NI_COUNT(few)) {
@@ -363,16 +415,24 @@ nas_status ni_arch_violated(const nas_arch *arch, int64_t *constraint) {
                         ? arch->values[d].real
                         : (double)arch->values[d].integer;
     nas_status status = NAS_OK;
-    if (s->template) costs[NI_COST_CONNECTED] = s->template->ops->connected(arch);
-    /* Those that need no costs first: they are cheap. */
-    for (int pass = 0; pass < 2 && *constraint < 0; pass++) {
+    costs[NI_COST_CONNECTED] = 1;
+    costs[NI_COST_EDGES] = costs[NI_COST_VERTICES] = 0;
+    if (s->template && s->template->ops->structure) s->template->ops->structure(arch, costs);
+    /* Those that need no costs first, then those that need no network: they are cheap. */
+    for (int pass = 0; pass < 3 && *constraint < 0; pass++) {
         for (size_t i = 0; i < s->constraints.n; i++) {
             const ni_expr *e = s->constraints.items[i].expr;
-            if (ni_expr_needs_costs(e) != (pass == 1)) continue;
-            if (pass == 1 && !counted) {
+            if ((ni_expr_needs_costs(e) + ni_expr_needs_network(e)) != pass) continue;
+            if (pass == 1 && !summed && !counted) {
+                status = quick_costs(arch, costs);
+                summed = status >= 0;
+                if (status == NAS_E_UNSUPPORTED) status = NAS_OK;
+                if (status < 0) break;
+            }
+            if (pass == 2 || (pass == 1 && !summed)) counts = true;
+            if (counts && !counted) {
                 const nas_arch_cost *cost;
-                bool connected;
-                status = ni_arch_costs_cached(arch, &cost, &connected);
+                status = ni_arch_costs_cached(arch, &cost);
                 if (status < 0) break;
                 costs[NI_COST_PARAMS] = (double)cost->params;
                 costs[NI_COST_MACS] = (double)cost->macs;
@@ -426,6 +486,42 @@ nas_status ni_arch_graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t *n
     *n = 0;
     if (!arch->space->template) return NAS_OK;
     return arch->space->template->ops->graphs(arch, out, n);
+}
+
+static void put(char *to, size_t capacity, const char *text) {
+    size_t n = strlen(text);
+    if (n >= capacity) n = capacity - 1;
+    memcpy(to, text, n);
+    to[n] = 0;
+}
+
+nas_status ni_draw_begin(ni_draw_graph **out, nas_context *context, const char *title,
+                         uint32_t n_nodes, uint32_t edges_most) {
+    ni_draw_graph *d = ni_calloc(context, 1, sizeof *d);
+    if (!d) return NAS_E_MEMORY;
+    put(d->title, sizeof d->title, title);
+    d->n_nodes = n_nodes;
+    d->n_inputs = d->n_outputs = 1;
+    d->node_labels = ni_calloc(context, n_nodes, sizeof *d->node_labels);
+    d->edges = ni_calloc(context, edges_most, sizeof *d->edges);
+    if (!d->node_labels || !d->edges) {
+        ni_draw_free(context, d, 1);
+        return NAS_E_MEMORY;
+    }
+    *out = d;
+    return NAS_OK;
+}
+
+void ni_draw_label(ni_draw_graph *d, uint32_t node, const char *label) {
+    put(d->node_labels[node], sizeof d->node_labels[node], label);
+}
+
+void ni_draw_join(ni_draw_graph *d, uint32_t from, uint32_t to, const char *label) {
+    ni_draw_edge *edge = &d->edges[d->n_edges++];
+    edge->from = from;
+    edge->to = to;
+    edge->identity = strcmp(label, "skip_connect") == 0 || strcmp(label, "identity") == 0;
+    put(edge->label, sizeof edge->label, label);
 }
 
 void ni_draw_free(nas_context *context, ni_draw_graph *graphs, uint32_t n) {

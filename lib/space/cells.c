@@ -13,11 +13,9 @@ static const ni_cells *cells_of(const nas_arch *arch) {
 
 static void destroy(nas_context *context, ni_template *self) {
     ni_cells *c = (ni_cells *)(void *)self;
-    if (c->lock) ni_mutex_free(c->lock);
-    NI_ARRAY_FREE(context, &c->memo);
     ni_free(context, c->meaning);
     ni_free(context, c->alternative_hash);
-    ni_free(context, c);
+    ni_template_free(context, self);
 }
 
 /* ---- |op~0|+|op~0|op~1|+|op~0|op~1|op~2| --------------------------------------------------------
@@ -30,7 +28,8 @@ static void own_text(const nas_space *s, const nas_value *values, ni_text *to) {
         if (e == 0 || c->o.edge_to[e] != c->o.edge_to[e - 1]) ni_text_add(to, "|");
         uint32_t d = c->base.first_decision + e;
         ni_text_add(to, s->decisions.items[d].alternatives[values[d].integer]);
-        ni_text_f(to, "~%" PRIu32 "|", c->o.edge_from[e]);
+        const char from[] = {'~', (char)('0' + c->o.edge_from[e]), '|'};
+        ni_text_add_n(to, from, sizeof from);
     }
 }
 
@@ -80,100 +79,8 @@ static nas_status own_parse(const nas_space *s, const char *text, nas_value *val
     return NAS_OK;
 }
 
-/* ---- costs: from graphs of one piece each, built once and remembered
- * -------------------------------- */
-
-typedef enum { PIECE_OPERATION, PIECE_STEM, PIECE_REDUCTION, PIECE_HEAD } piece_kind;
-typedef struct {
-    piece_kind kind;
-    uint32_t alternative;
-    int64_t h, w, c, filters;
-    int32_t kernel, stride;
-} piece;
-
-nas_status ni_cells_piece(const ni_cells *c, nas_graph *g, int kind, uint32_t alternative,
-                          const char *scope, int64_t filters, int32_t kernel, int32_t stride,
-                          nas_node in, nas_node *out);
-
-/* What a graph of one piece holds. Elementwise nodes work in place: they cost no memory. */
-static nas_status measure(nas_graph *g, ni_vars *vars, ni_node in, ni_node out,
-                          ni_site_cost *cost) {
-    nas_context *context = ni_graph_context(g);
-    uint32_t n = ni_graph_nodes(g);
-    int64_t *depth = ni_calloc(context, n, sizeof *depth);
-    if (!depth) return NAS_E_MEMORY;
-    ni_shape shape = ni_node_shape(g, out);
-    int64_t own = ni_shape_count(shape) * 4, largest = 0;
-    bool last_seen = false;
-    for (uint32_t i = n; i-- > 0;) {
-        const char *op = ni_node_op_name(g, i);
-        bool keeps = strcmp(op, "conv") == 0 || strcmp(op, "matmul") == 0 ||
-                     strcmp(op, "max_pool") == 0 || strcmp(op, "avg_pool") == 0 ||
-                     strcmp(op, "concat") == 0;
-        if (!keeps || i == in) continue;
-        int64_t bytes = ni_shape_count(ni_node_shape(g, i)) * 4;
-        if (!last_seen && bytes == own) {
-            last_seen = true; /* the output itself */
-            continue;
-        }
-        if (bytes > largest) largest = bytes;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        const ni_node *inputs;
-        uint32_t n_inputs = ni_node_inputs(g, i, &inputs);
-        const char *op = ni_node_op_name(g, i);
-        for (uint32_t k = 0; k < n_inputs; k++)
-            if (inputs[k] != NI_NONE && depth[inputs[k]] > depth[i]) depth[i] = depth[inputs[k]];
-        depth[i] += strcmp(op, "conv") == 0 || strcmp(op, "matmul") == 0;
-    }
-    cost->params = ni_vars_parameters(vars);
-    cost->macs = ni_graph_macs(g, out);
-    cost->activation = largest;
-    cost->depth = depth[out];
-    cost->out = shape;
-    ni_free(context, depth);
-    return cost->macs < 0 ? NAS_E_MEMORY : NAS_OK;
-}
-
-static nas_status piece_measure(const ni_cells *c, const piece *p, ni_site_cost *cost) {
-    nas_context *context = c->space->context;
-    ni_vars *vars = NULL;
-    nas_graph *g = NULL;
-    uint32_t number;
-    ni_node in, out;
-    nas_status status = ni_vars_create(&vars, context);
-    if (status >= 0) status = ni_graph_create(&g, context, vars, NI_F32, NI_EVAL);
-    if (status >= 0) status = ni_input(g, ni_shape4(1, p->h, p->w, p->c), &number, &in);
-    if (status >= 0)
-        status = ni_cells_piece(c, g, (int)p->kind, p->alternative, "", p->filters, p->kernel,
-                                p->stride, in, &out);
-    if (status >= 0) status = measure(g, vars, in, out, cost);
-    if (g) ni_graph_free(g);
-    if (vars) ni_vars_free(vars);
-    return status;
-}
-
-static nas_status piece_cost(ni_cells *c, const piece *p, ni_site_cost *cost) {
-    const uint64_t words[] = {(uint64_t)p->kind,   p->alternative,     (uint64_t)p->h,
-                              (uint64_t)p->w,      (uint64_t)p->c,     (uint64_t)p->filters,
-                              (uint64_t)p->kernel, (uint64_t)p->stride};
-    uint64_t key = ni_hash(words, sizeof words);
-    bool found = false;
-    ni_mutex_lock(c->lock);
-    for (size_t i = 0; !found && i < c->memo.n; i++) {
-        if (c->memo.items[i].key != key) continue;
-        *cost = c->memo.items[i].cost;
-        found = true;
-    }
-    ni_mutex_unlock(c->lock);
-    if (found) return NAS_OK;
-    NI_TRY(piece_measure(c, p, cost));
-    ni_mutex_lock(c->lock);
-    struct ni_site_memo memo = {key, *cost};
-    nas_status status = NI_PUSH(c->space->context, &c->memo, memo);
-    ni_mutex_unlock(c->lock);
-    return status;
-}
+/* ---- costs: the sum of parts, each built once and remembered ------------------------------------
+ */
 
 typedef struct {
     int64_t params, macs, peak, depth;
@@ -182,7 +89,7 @@ typedef struct {
 /* One cell: its costs, and the peak of what lives at once. A node's value lives until its last edge
  * has been computed; while an edge is computed there are, besides, the sum that it is added to, its
  * output and its largest intermediate. */
-static nas_status cell_cost(ni_cells *c, const nas_arch *arch, int64_t h, int64_t w,
+static nas_status cell_cost(const ni_cells *c, const nas_arch *arch, int64_t h, int64_t w,
                             int64_t filters, totals *t) {
     int64_t tensor = h * w * filters * 4, depth[NI_CELL_NODES_MOST] = {0};
     uint32_t last_use[NI_CELL_NODES_MOST];
@@ -193,9 +100,10 @@ static nas_status cell_cost(ni_cells *c, const nas_arch *arch, int64_t h, int64_
         if (c->meaning[values[e].integer] != NI_MEANS_NOTHING) last_use[c->o.edge_from[e]] = e + 1;
     for (uint32_t e = 0; e < c->o.n_edges; e++) {
         uint32_t from = c->o.edge_from[e], to = c->o.edge_to[e];
-        piece p = {PIECE_OPERATION, (uint32_t)values[e].integer, h, w, filters, filters, 0, 1};
+        ni_piece p = {
+            NI_CELLS_OPERATION, (uint64_t)values[e].integer, h, w, filters, filters, 0, 1};
         ni_site_cost cost = {0};
-        NI_TRY(piece_cost(c, &p, &cost));
+        NI_TRY(ni_piece_cost(&c->base, &p, &cost));
         t->params += cost.params;
         t->macs += cost.macs;
         if (c->meaning[values[e].integer] == NI_MEANS_NOTHING) continue;
@@ -209,8 +117,8 @@ static nas_status cell_cost(ni_cells *c, const nas_arch *arch, int64_t h, int64_
     return NAS_OK;
 }
 
-static nas_status add_piece(ni_cells *c, const piece *p, totals *t, ni_site_cost *cost) {
-    NI_TRY(piece_cost(c, p, cost));
+static nas_status add_piece(const ni_cells *c, const ni_piece *p, totals *t, ni_site_cost *cost) {
+    NI_TRY(ni_piece_cost(&c->base, p, cost));
     int64_t in = p->h * p->w * p->c * 4, out = ni_shape_count(cost->out) * 4;
     t->params += cost->params;
     t->macs += cost->macs;
@@ -219,92 +127,224 @@ static nas_status add_piece(ni_cells *c, const piece *p, totals *t, ni_site_cost
     return NAS_OK;
 }
 
-static nas_status costs(const nas_arch *arch, nas_arch_cost *out, bool *connected) {
-    ni_cells *c = (ni_cells *)(uintptr_t)cells_of(arch);
-    const nas_value *values = arch->values;
-    totals t = {0, 0, 0, 0};
+/* Everything but the cells, and for each stage the place of its cells: *t and sites. */
+typedef struct {
+    int64_t h, w, filters;
+} stage_site;
+static nas_status frame(const ni_cells *c, const nas_value *values, totals *t, stage_site *sites) {
     ni_site_cost cost;
     int64_t filters = ni_amount_value(&c->o.channels, values);
-    piece stem = {PIECE_STEM,
-                  0,
-                  c->base.height,
-                  c->base.width,
-                  c->base.channels,
-                  filters,
-                  (int32_t)ni_amount_value(&c->o.stem_kernel, values),
-                  (int32_t)ni_amount_value(&c->o.stem_stride, values)};
-    NI_TRY(add_piece(c, &stem, &t, &cost));
     int64_t stages = ni_amount_value(&c->o.stages, values);
-    int64_t cells = ni_amount_value(&c->o.cells, values);
+    ni_piece stem = {NI_CELLS_STEM,
+                     0,
+                     c->base.height,
+                     c->base.width,
+                     c->base.channels,
+                     filters,
+                     ni_amount_value(&c->o.stem_kernel, values),
+                     ni_amount_value(&c->o.stem_stride, values)};
+    NI_TRY(add_piece(c, &stem, t, &cost));
     for (int64_t stage = 0; stage < stages; stage++) {
         if (stage) {
-            piece reduction = {PIECE_REDUCTION,
-                               0,
-                               cost.out.d[1],
-                               cost.out.d[2],
-                               filters,
-                               filters * c->o.widen,
-                               0,
-                               2};
-            NI_TRY(add_piece(c, &reduction, &t, &cost));
+            ni_piece reduction = {NI_CELLS_REDUCTION,
+                                  0,
+                                  cost.out.d[1],
+                                  cost.out.d[2],
+                                  filters,
+                                  filters * c->o.widen,
+                                  0,
+                                  2};
+            NI_TRY(add_piece(c, &reduction, t, &cost));
             filters *= c->o.widen;
         }
-        for (int64_t i = 0; i < cells; i++)
-            NI_TRY(cell_cost(c, arch, cost.out.d[1], cost.out.d[2], filters, &t));
+        sites[stage] = (stage_site){cost.out.d[1], cost.out.d[2], filters};
     }
-    piece head = {PIECE_HEAD, 0, cost.out.d[1], cost.out.d[2], filters, 0, 0, 1};
-    NI_TRY(add_piece(c, &head, &t, &cost));
+    ni_piece head = {NI_CELLS_HEAD, 0, cost.out.d[1], cost.out.d[2], filters, 0, 0, 1};
+    return add_piece(c, &head, t, &cost);
+}
+
+static nas_status costs(const nas_arch *arch, nas_arch_cost *out) {
+    const ni_cells *c = cells_of(arch);
+    totals t = {0, 0, 0, 0};
+    stage_site sites[8];
+    int64_t stages = ni_amount_value(&c->o.stages, arch->values);
+    int64_t cells = ni_amount_value(&c->o.cells, arch->values);
+    NI_TRY(frame(c, arch->values, &t, sites));
+    for (int64_t stage = 0; stage < stages; stage++)
+        for (int64_t i = 0; i < cells; i++)
+            NI_TRY(cell_cost(c, arch, sites[stage].h, sites[stage].w, sites[stage].filters, &t));
     out->params = t.params;
     out->macs = t.macs;
     out->published_flops = c->o.published ? t.macs + c->base.classes : -1;
     out->activation_bytes = t.peak;
     out->weight_bytes = t.params * 4;
     out->depth = t.depth;
-    *connected = ni_cells_connected(arch);
     return NAS_OK;
 }
 
-/* ---- the template
+static void structure(const nas_arch *arch, double *all) {
+    all[NI_COST_CONNECTED] = ni_cells_connected(arch);
+}
+
+/* ---- decision by decision: the state is which nodes depend on the input -------------------------
+ */
+
+static nas_status walk_start(const nas_space *s, uint64_t *state, ni_walk_cost *cost) {
+    const ni_cells *c = (const ni_cells *)(const void *)s->template;
+    totals t = {0, 0, 0, 0};
+    stage_site sites[8];
+    const ni_amount *all[] = {&c->o.channels, &c->o.cells, &c->o.stages, &c->o.stem_kernel,
+                              &c->o.stem_stride};
+    for (size_t i = 0; i < NI_COUNT(all); i++)
+        if (all[i]->decision >= 0) return NAS_E_UNSUPPORTED; /* costs depend on other decisions */
+    NI_TRY(frame(c, NULL, &t, sites));
+    *state = 1;
+    cost->params = t.params;
+    cost->macs = t.macs;
+    return NAS_OK;
+}
+
+static nas_status walk_step(const nas_space *s, uint32_t decision, uint64_t state, uint32_t value,
+                            uint64_t *next, bool *allowed, ni_walk_cost *cost) {
+    const ni_cells *c = (const ni_cells *)(const void *)s->template;
+    uint32_t e = decision - c->base.first_decision;
+    int64_t h = 0, w = 0, filters = c->o.channels.value;
+    *allowed = true;
+    *next = state;
+    if (c->meaning[value] != NI_MEANS_NOTHING && state >> c->o.edge_from[e] & 1)
+        *next |= UINT64_C(1) << c->o.edge_to[e];
+    for (int64_t stage = 0; stage < c->o.stages.value; stage++) {
+        ni_site_cost site;
+        ni_piece p = {NI_CELLS_STEM,    0,       c->base.height,         c->base.width,
+                      c->base.channels, filters, c->o.stem_kernel.value, c->o.stem_stride.value};
+        if (stage) p = (ni_piece){NI_CELLS_REDUCTION, 0, h, w, filters, filters * c->o.widen, 0, 2};
+        NI_TRY(ni_piece_cost(&c->base, &p, &site));
+        h = site.out.d[1];
+        w = site.out.d[2];
+        filters = p.filters;
+        p = (ni_piece){NI_CELLS_OPERATION, value, h, w, filters, filters, 0, 1};
+        NI_TRY(ni_piece_cost(&c->base, &p, &site));
+        cost->params += site.params * c->o.cells.value;
+        cost->macs += site.macs * c->o.cells.value;
+    }
+    return NAS_OK;
+}
+
+static nas_status walk_end(const nas_space *s, uint64_t state, bool *connected,
+                           ni_walk_cost *cost) {
+    const ni_cells *c = (const ni_cells *)(const void *)s->template;
+    (void)cost;
+    *connected = state >> (c->o.n_nodes - 1) & 1;
+    return NAS_OK;
+}
+
+static const ni_walk_ops walk = {walk_start, walk_step, walk_end};
+
+/* ---- a mutation of the authors' own
+ * -------------------------------------------------------------- */
+
+/* NAS-Bench-201 (R_EA.py): a node is drawn, then one of its incoming edges, then another operation:
+ * edges of nodes with few of them are changed more often. */
+static nas_status mutate(const nas_space *s, const char *rule, nas_random *random,
+                         nas_value *values) {
+    const ni_cells *c = (const ni_cells *)(const void *)s->template;
+    if (strcmp(rule, "nas-bench-201") != 0) return NAS_E_NOT_FOUND;
+    if (c->n_alternatives < 2)
+        return ni_fail(s->context, NAS_E_INFEASIBLE, "edges have one operation alone");
+    for (;;) {
+        uint32_t node = 1 + (uint32_t)nas_random_below(random, c->o.n_nodes - 1u), n = 0;
+        for (uint32_t e = 0; e < c->o.n_edges; e++)
+            n += c->o.edge_to[e] == node;
+        if (n == 0) continue; /* a node without edges, in a file of one's own */
+        uint32_t pick = (uint32_t)nas_random_below(random, n), e = 0;
+        while (c->o.edge_to[e] != node || pick-- > 0)
+            e++;
+        nas_value *value = &values[c->base.first_decision + e];
+        int64_t other = (int64_t)nas_random_below(random, c->n_alternatives - 1u);
+        value->integer = other < value->integer ? other : other + 1;
+        return NAS_OK;
+    }
+}
+
+/* ---- paths
  * --------------------------------------------------------------------------------------- */
 
+/* From node v on: `number` is that of the operations so far among those of their length, which
+ * begin at `first` and are `size`. */
+static void walk_paths(const ni_cells *c, const nas_value *edges, uint32_t v, uint64_t number,
+                       uint64_t first, uint64_t size, uint8_t *set) {
+    for (uint32_t e = 0; e < c->o.n_edges; e++) {
+        uint64_t k = (uint64_t)edges[e].integer;
+        if (c->o.edge_from[e] != v || c->meaning[k] == NI_MEANS_NOTHING) continue;
+        uint64_t longer = number * c->n_alternatives + k;
+        if (c->o.edge_to[e] + 1 == c->o.n_nodes)
+            set[first + longer] = 1;
+        else
+            walk_paths(c, edges, c->o.edge_to[e], longer, first + size, size * c->n_alternatives,
+                       set);
+    }
+}
+
+static nas_status paths(const nas_arch *arch, uint8_t *set, uint64_t *most) {
+    const ni_cells *c = cells_of(arch);
+    uint64_t size = c->n_alternatives;
+    *most = 0;
+    for (uint32_t k = 1; k < c->o.n_nodes; k++, size *= c->n_alternatives) {
+        *most += size;
+        if (*most > NI_PATHS_MOST) return NAS_E_LIMIT;
+    }
+    if (set) walk_paths(c, arch->values + c->base.first_decision, 0, 0, 0, c->n_alternatives, set);
+    return NAS_OK;
+}
+
+/* ---- the template -------------------------------------------------------------------------------
+ */
+
 static const ni_template_ops named_ops = {
-    destroy, ni_cells_build, costs, ni_cells_hash, ni_cells_connected, ni_cells_graphs, NULL, NULL};
-static const ni_template_ops published_ops = {destroy,       ni_cells_build,     costs,
-                                              ni_cells_hash, ni_cells_connected, ni_cells_graphs,
-                                              own_text,      own_parse};
+    destroy, ni_cells_build, costs, ni_cells_hash, structure, ni_cells_graphs, NULL,
+    NULL,    ni_cells_piece, &walk, NULL,          paths,     mutate,          NULL};
+static const ni_template_ops published_ops = {destroy,        ni_cells_build,
+                                              costs,          ni_cells_hash,
+                                              structure,      ni_cells_graphs,
+                                              own_text,       own_parse,
+                                              ni_cells_piece, &walk,
+                                              NULL,           paths,
+                                              mutate,         ni_cells_published_hash};
 
 nas_status ni_cells_create(ni_template **out, const nas_space *space,
                            const ni_cells_options *options, uint32_t first_decision, int64_t height,
                            int64_t width, int64_t channels, int64_t classes) {
     nas_context *context = space->context;
-    ni_cells *c = ni_calloc(context, 1, sizeof *c);
-    if (!c) return NAS_E_MEMORY;
-    c->base.ops = options->own_text ? &published_ops : &named_ops;
-    c->base.height = height;
-    c->base.width = width;
-    c->base.channels = channels;
-    c->base.classes = classes;
-    c->base.first_decision = first_decision;
-    c->base.n_decisions = options->n_edges;
-    c->space = space;
+    ni_template *base;
+    NI_TRY(ni_template_create(&base, space, options->own_text ? &published_ops : &named_ops,
+                              "cells", sizeof(ni_cells)));
+    ni_cells *c = (ni_cells *)(void *)base;
+    base->height = height;
+    base->width = width;
+    base->channels = channels;
+    base->classes = classes;
+    base->first_decision = first_decision;
+    base->n_decisions = options->n_edges;
+    base->bn_epsilon = options->bn_epsilon;
+    base->bn_momentum = options->bn_momentum;
+    base->identity = options->identity;
+    if (options->published) base->published_extra = classes;
     c->o = *options;
     const ni_decision *first = &space->decisions.items[first_decision];
     c->n_alternatives = first->about.n_alternatives;
     c->meaning = ni_calloc(context, c->n_alternatives, sizeof *c->meaning);
     c->alternative_hash = ni_calloc(context, c->n_alternatives, sizeof *c->alternative_hash);
-    nas_status status = c->meaning && c->alternative_hash ? NAS_OK : NAS_E_MEMORY;
-    if (status >= 0) status = ni_mutex_create(&c->lock, context);
-    for (uint32_t k = 0; status >= 0 && k < c->n_alternatives; k++) {
+    if (!c->meaning || !c->alternative_hash) {
+        destroy(context, base);
+        return NAS_E_MEMORY;
+    }
+    for (uint32_t k = 0; k < c->n_alternatives; k++) {
         const char *name = first->alternatives[k];
         c->meaning[k] = strcmp(name, "none") == 0           ? NI_MEANS_NOTHING
                         : strcmp(name, "skip_connect") == 0 ? NI_MEANS_IDENTITY
                                                             : NI_MEANS_OPERATION;
         c->alternative_hash[k] = ni_hash_text(name);
     }
-    if (status < 0) {
-        destroy(context, &c->base);
-        return status;
-    }
-    *out = &c->base;
+    *out = base;
     return NAS_OK;
 }

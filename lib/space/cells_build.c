@@ -7,10 +7,6 @@
 #include <math.h>
 #include "internal.h"
 
-nas_status ni_cells_piece(const ni_cells *c, nas_graph *g, int kind, uint32_t alternative,
-                          const char *scope, int64_t filters, int32_t kernel, int32_t stride,
-                          nas_node in, nas_node *out);
-
 static nas_status relu_conv_bn(const ni_cells *c, nas_graph *g, const char *conv_name,
                                const char *bn_name, bool relu, int32_t kernel, int32_t stride,
                                int64_t filters, nas_node *x) {
@@ -61,40 +57,26 @@ static nas_status head(const ni_cells *c, nas_graph *g, double dropout, nas_node
 
 static nas_status operation(const ni_cells *c, nas_graph *g, uint32_t alternative,
                             const char *scope, nas_node in, nas_node *out) {
-    nas_op_site site;
-    memset(&site, 0, sizeof site);
-    site.struct_size = sizeof site;
-    site.name = c->space->decisions.items[c->base.first_decision].alternatives[alternative];
-    site.scope = scope;
-    site.stride = 1;
-    site.affine = site.track = 1;
-    site.training = ni_graph_mode(g) == NI_TRAIN;
-    site.bn_epsilon = c->o.bn_epsilon;
-    site.bn_momentum = c->o.bn_momentum;
-    nas_shape before, after;
-    NI_TRY(nas_graph_shape(g, in, &before));
-    site.channels = before.c;
-    NI_TRY(ni_op_build(g, &site, &in, 1, out));
-    NI_TRY(nas_graph_shape(g, *out, &after));
-    if (before.n == after.n && before.h == after.h && before.w == after.w && before.c == after.c)
-        return NAS_OK;
-    return ni_fail(ni_graph_context(g), NAS_E_SHAPE,
-                   "operation '%s' makes %" PRId64 "x%" PRId64 "x%" PRId64 " of %" PRId64
-                   "x%" PRId64 "x%" PRId64 ": on an edge of a cell it must keep the shape",
-                   site.name, after.h, after.w, after.c, before.h, before.w, before.c);
+    nas_shape shape;
+    NI_TRY(nas_graph_shape(g, in, &shape));
+    return ni_site_build(
+        &c->base, g,
+        c->base.space->decisions.items[c->base.first_decision].alternatives[alternative], scope, 1,
+        shape.c, true, in, out);
 }
 
-nas_status ni_cells_piece(const ni_cells *c, nas_graph *g, int kind, uint32_t alternative,
-                          const char *scope, int64_t filters, int32_t kernel, int32_t stride,
-                          nas_node in, nas_node *out) {
-    switch (kind) {
-    case 0:
-        return operation(c, g, alternative, scope, in, out);
-    case 1:
+nas_status ni_cells_piece(const ni_template *self, nas_graph *g, const ni_piece *p, nas_node in,
+                          nas_node *out) {
+    const ni_cells *c = (const ni_cells *)(const void *)self;
+    switch (p->kind) {
+    case NI_CELLS_OPERATION:
+        return operation(c, g, (uint32_t)p->alternative, "", in, out);
+    case NI_CELLS_STEM:
         *out = in;
-        return relu_conv_bn(c, g, "stem.0", "stem.1", false, kernel, stride, filters, out);
-    case 2:
-        return reduction(c, g, filters, in, out);
+        return relu_conv_bn(c, g, "stem.0", "stem.1", false, (int32_t)p->a, (int32_t)p->b,
+                            p->filters, out);
+    case NI_CELLS_REDUCTION:
+        return reduction(c, g, p->filters, in, out);
     default:
         return head(c, g, 0, in, out);
     }
@@ -110,7 +92,7 @@ static nas_status cell(const ni_cells *c, const nas_arch *arch, nas_graph *g, in
         uint32_t n = 0;
         for (; e < c->o.n_edges && c->o.edge_to[e] == to; e++) {
             ni_text scope;
-            ni_text_init(&scope, c->space->context);
+            ni_text_init(&scope, c->base.space->context);
             ni_text_f(&scope, "cells.%" PRId64 ".layers.%" PRIu32 ".", number, e);
             nas_node made = NAS_NODE_NONE;
             nas_status status = scope.status;
@@ -143,14 +125,15 @@ nas_status ni_cells_build(const nas_arch *arch, nas_graph *g, ni_node images, do
     int64_t number = 0;
     nas_node x;
     NI_TRY(ni_graph_scope(g, ""));
-    NI_TRY(ni_cells_piece(c, g, 1, 0, "", filters,
-                          (int32_t)ni_amount_value(&c->o.stem_kernel, values),
-                          (int32_t)ni_amount_value(&c->o.stem_stride, values), images, &x));
+    x = images;
+    NI_TRY(relu_conv_bn(c, g, "stem.0", "stem.1", false,
+                        (int32_t)ni_amount_value(&c->o.stem_kernel, values),
+                        (int32_t)ni_amount_value(&c->o.stem_stride, values), filters, &x));
     for (int64_t stage = 0; stage < stages; stage++) {
         if (stage) {
             char scope[40] = "cells.";
             ni_text text;
-            ni_text_init(&text, c->space->context);
+            ni_text_init(&text, c->base.space->context);
             ni_text_f(&text, "cells.%" PRId64 ".", number++);
             nas_status status = text.status;
             if (status >= 0 && text.n < sizeof scope) memcpy(scope, ni_text_get(&text), text.n + 1);
@@ -170,47 +153,24 @@ nas_status ni_cells_build(const nas_arch *arch, nas_graph *g, ni_node images, do
 /* ---- drawings
  * -------------------------------------------------------------------------------------- */
 
-static void put(char *to, size_t capacity, const char *text) {
-    size_t n = strlen(text);
-    if (n >= capacity) n = capacity - 1;
-    memcpy(to, text, n);
-    to[n] = 0;
-}
-
 nas_status ni_cells_graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t *n) {
     const ni_cells *c = (const ni_cells *)(const void *)arch->space->template;
-    nas_context *context = arch->space->context;
     const nas_value *values = arch->values + c->base.first_decision;
-    ni_draw_graph *graph = ni_calloc(context, 1, sizeof *graph);
-    if (!graph) return NAS_E_MEMORY;
-    snprintf(graph->title, sizeof graph->title, "cell, %" PRId64 " in each of %" PRId64 " stages",
-             ni_amount_value(&c->o.cells, arch->values),
-             ni_amount_value(&c->o.stages, arch->values));
-    graph->n_nodes = c->o.n_nodes;
-    graph->n_inputs = graph->n_outputs = 1;
-    graph->node_labels = ni_calloc(context, c->o.n_nodes, sizeof *graph->node_labels);
-    graph->edges = ni_calloc(context, c->o.n_edges, sizeof *graph->edges);
-    if (!graph->node_labels || !graph->edges) {
-        ni_draw_free(context, graph, 1);
-        return NAS_E_MEMORY;
-    }
+    char title[64];
+    ni_draw_graph *graph;
+    ni_scope_text(title, sizeof title, "cell, %" PRId64 " in each of %" PRId64 " stages",
+                  ni_amount_value(&c->o.cells, arch->values),
+                  ni_amount_value(&c->o.stages, arch->values));
+    NI_TRY(ni_draw_begin(&graph, arch->space->context, title, c->o.n_nodes, c->o.n_edges));
     for (uint32_t v = 0; v < c->o.n_nodes; v++) {
-        char label[24] = "0";
-        label[0] = (char)('0' + v);
-        put(graph->node_labels[v], sizeof graph->node_labels[v],
-            v == 0                  ? "input"
-            : v + 1 == c->o.n_nodes ? "output"
-                                    : label);
+        char label[2] = {(char)('0' + v), 0};
+        ni_draw_label(graph, v, v == 0 ? "input" : v + 1 == c->o.n_nodes ? "output" : label);
     }
     for (uint32_t e = 0; e < c->o.n_edges; e++) {
         uint32_t d = c->base.first_decision + e;
         if (c->meaning[values[e].integer] == NI_MEANS_NOTHING) continue;
-        ni_draw_edge *edge = &graph->edges[graph->n_edges++];
-        edge->from = c->o.edge_from[e];
-        edge->to = c->o.edge_to[e];
-        edge->identity = c->meaning[values[e].integer] == NI_MEANS_IDENTITY;
-        put(edge->label, sizeof edge->label,
-            arch->space->decisions.items[d].alternatives[values[e].integer]);
+        ni_draw_join(graph, c->o.edge_from[e], c->o.edge_to[e],
+                     arch->space->decisions.items[d].alternatives[values[e].integer]);
     }
     *out = graph;
     *n = 1;

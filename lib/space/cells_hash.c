@@ -14,16 +14,6 @@ typedef struct {
     uint64_t hash, term[TERMS_MOST];
 } meaning;
 
-static void sort(uint64_t *a, uint32_t n) {
-    for (uint32_t i = 1; i < n; i++) {
-        uint64_t x = a[i];
-        uint32_t j = i;
-        for (; j > 0 && a[j - 1] > x; j--)
-            a[j] = a[j - 1];
-        a[j] = x;
-    }
-}
-
 static const ni_cells *cells_of(const nas_arch *arch) {
     return (const ni_cells *)(const void *)arch->space->template;
 }
@@ -49,7 +39,7 @@ static void mean_nodes(const nas_arch *arch, meaning *nodes) {
                 m->term[m->n++] = ni_hash(pair, sizeof pair);
             }
         }
-        sort(m->term, m->n);
+        ni_sort_u64(m->term, m->n);
         m->hash = ni_hash(m->term, m->n * sizeof *m->term);
     }
 }
@@ -59,7 +49,7 @@ uint64_t ni_cells_hash(const nas_arch *arch) {
     meaning nodes[NI_CELL_NODES_MOST];
     mean_nodes(arch, nodes);
     const meaning *last = &nodes[c->o.n_nodes - 1];
-    uint64_t words[8] = {c->o.identity,
+    uint64_t words[8] = {c->base.identity,
                          last->n ? last->hash : 0,
                          (uint64_t)ni_amount_value(&c->o.channels, arch->values),
                          (uint64_t)ni_amount_value(&c->o.cells, arch->values),
@@ -68,6 +58,41 @@ uint64_t ni_cells_hash(const nas_arch *arch) {
                          (uint64_t)ni_amount_value(&c->o.stem_stride, arch->values),
                          (uint64_t)c->o.n_nodes * (last->n == 0)};
     return ni_hash(words, sizeof words);
+}
+
+/* The authors' own rule (nas_201_api/genotypes.py, to_unique_str): a node is its edges' texts,
+ * sorted and joined by '+'. An identity copies its source's text; nothing, or an operation on "#",
+ * is "#"; so a node whose inputs are all zero becomes "#+#", is not seen to be zero further on, and
+ * 6,466 classes are left, more than there are networks. */
+uint64_t ni_cells_published_hash(const nas_arch *arch) {
+    enum { TEXT = 4096 };
+    const ni_cells *c = cells_of(arch);
+    const nas_value *values = arch->values + c->base.first_decision;
+    const ni_decision *d = &arch->space->decisions.items[c->base.first_decision];
+    char node[NI_CELL_NODES_MOST][TEXT] = {"0"}, terms[NI_CELL_NODES_MOST][TEXT];
+    for (uint32_t to = 1, e = 0; to < c->o.n_nodes; to++) {
+        uint32_t order[NI_CELL_NODES_MOST], n = 0;
+        for (; e < c->o.n_edges && c->o.edge_to[e] == to; e++, n++) {
+            uint32_t k = (uint32_t)values[e].integer, at = n;
+            const char *source = node[c->o.edge_from[e]];
+            if (c->meaning[k] == NI_MEANS_NOTHING || strcmp(source, "#") == 0)
+                ni_scope_text(terms[n], TEXT, "#");
+            else if (c->meaning[k] == NI_MEANS_IDENTITY)
+                ni_scope_text(terms[n], TEXT, "%s", source);
+            else
+                ni_scope_text(terms[n], TEXT, "(%s)@%s", source, d->alternatives[k]);
+            for (; at > 0 && strcmp(terms[order[at - 1]], terms[n]) > 0; at--)
+                order[at] = order[at - 1];
+            order[at] = n;
+        }
+        size_t length = 0;
+        node[to][0] = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            ni_scope_text(node[to] + length, TEXT - length, i ? "+%s" : "%s", terms[order[i]]);
+            length += strlen(node[to] + length);
+        }
+    }
+    return ni_hash_seeded(node[c->o.n_nodes - 1], strlen(node[c->o.n_nodes - 1]), c->base.identity);
 }
 
 bool ni_cells_connected(const nas_arch *arch) {

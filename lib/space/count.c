@@ -77,15 +77,17 @@ static uint64_t hanging(const nas_space *s, uint32_t d, int64_t k) {
 }
 
 static bool has_dependents(const nas_space *s, uint32_t d) {
-    for (size_t c = d + 1; c < s->decisions.n; c++)
-        if (s->decisions.items[c].about.condition == (int32_t)d) return true;
-    return false;
+    return s->decisions.items[d].has_dependents;
 }
 
 nas_status ni_space_count_subtrees(nas_space *s) {
     s->subtree = ni_calloc(s->context, s->decisions.n, sizeof *s->subtree);
     if (!s->subtree) return NAS_E_MEMORY;
     s->count = 1;
+    for (size_t c = 0; c < s->decisions.n; c++) {
+        int32_t on = s->decisions.items[c].about.condition;
+        if (on >= 0) s->decisions.items[on].has_dependents = true;
+    }
     for (uint32_t d = (uint32_t)s->decisions.n; d-- > 0;) {
         const ni_decision *decision = &s->decisions.items[d];
         uint64_t sum = 0;
@@ -260,7 +262,7 @@ static void draw_own(const nas_space *s, nas_random *random, uint32_t d, nas_val
 
 void ni_space_draw_dependents(const nas_space *s, nas_random *random, uint32_t d,
                               nas_value *values) {
-    if (s->decisions.items[d].about.kind != NAS_DECISION_CHOICE) return;
+    if (!has_dependents(s, d)) return;
     for (uint32_t c = d + 1; c < s->decisions.n; c++) {
         const nas_decision *about = &s->decisions.items[c].about;
         if (about->condition == (int32_t)d &&

@@ -306,8 +306,70 @@ nas_status ni_expr_parse(ni_expr **out, nas_context *context, const char *text,
 
 bool ni_expr_needs_costs(const ni_expr *e) {
     if (!e) return false;
-    return (e->kind == E_COST && e->index != NI_COST_CONNECTED) || ni_expr_needs_costs(e->a) ||
+    return (e->kind == E_COST && e->index < NI_COST_CONNECTED) || ni_expr_needs_costs(e->a) ||
            ni_expr_needs_costs(e->b);
+}
+
+bool ni_expr_needs_network(const ni_expr *e) {
+    if (!e) return false;
+    return (e->kind == E_COST &&
+            (e->index == NI_COST_ACTIVATION_BYTES || e->index == NI_COST_DEPTH)) ||
+           ni_expr_needs_network(e->a) || ni_expr_needs_network(e->b);
+}
+
+/* A value that depends on nothing. */
+static bool is_constant(const ni_expr *e) {
+    return !e ||
+           (e->kind != E_VALUE && e->kind != E_COST && is_constant(e->a) && is_constant(e->b));
+}
+
+/* e is factor * cost. */
+static bool is_one_cost(const ni_expr *e, uint32_t *cost, double *factor) {
+    if (e->kind == E_COST) {
+        *cost = e->index;
+        *factor = 1;
+        return true;
+    }
+    if (e->kind == E_DIV && is_constant(e->b) && is_one_cost(e->a, cost, factor)) {
+        *factor /= ni_expr_value(e->b, NULL, NULL);
+        return isfinite(*factor) && *factor != 0;
+    }
+    if (e->kind != E_MUL) return false;
+    const ni_expr *number = is_constant(e->a) ? e->a : e->b, *rest = number == e->a ? e->b : e->a;
+    if (!is_constant(number) || !is_one_cost(rest, cost, factor)) return false;
+    *factor *= ni_expr_value(number, NULL, NULL);
+    return isfinite(*factor) && *factor != 0;
+}
+
+void ni_expr_bounds(const ni_expr *e, double *low, double *high) {
+    uint32_t cost;
+    double factor;
+    expr_kind kind = e->kind;
+    if (kind == E_AND) {
+        ni_expr_bounds(e->a, low, high);
+        ni_expr_bounds(e->b, low, high);
+        return;
+    }
+    if (kind == E_COST) { /* "connected": not zero, and costs are not negative */
+        if (low[e->index] < 1) low[e->index] = 1;
+        return;
+    }
+    if (kind != E_LE && kind != E_LT && kind != E_GE && kind != E_GT && kind != E_EQ) return;
+    const ni_expr *side = e->a, *number = e->b;
+    bool turned = !is_constant(number);
+    if (turned) side = e->b, number = e->a;
+    if (!is_constant(number) || !is_one_cost(side, &cost, &factor)) return;
+    double bound = ni_expr_value(number, NULL, NULL) / factor;
+    bool above = (kind == E_LE || kind == E_LT) != turned;
+    if (factor < 0) above = !above;
+    if (isnan(bound)) return;
+    /* costs are whole: one past a bound that must not be reached */
+    bool strict = kind == E_LT || kind == E_GT;
+    double slack = factor == 1 ? 0 : fabs(bound) * 1e-9; /* division rounds: never too narrow */
+    double most = strict ? ceil(bound + slack) - 1 : floor(bound + slack);
+    double least = strict ? floor(bound - slack) + 1 : ceil(bound - slack);
+    if ((above || kind == E_EQ) && most < high[cost]) high[cost] = most;
+    if ((!above || kind == E_EQ) && least > low[cost]) low[cost] = least;
 }
 
 double ni_expr_value(const ni_expr *e, const double *values, const double *costs) {

@@ -10,6 +10,7 @@ enum {
     NI_ALTERNATIVES_MOST = 4096,
     NI_NAME_MOST = 63,
     NI_CONSTRAINTS_MOST = 256,
+    NI_PATHS_MOST = 1 << 22,
     NI_FEASIBLE_MOST = 1 << 20 /* spaces up to this size may be listed to sample them */
 };
 
@@ -17,6 +18,7 @@ typedef struct {
     nas_decision about;
     char *name;
     char **alternatives;
+    bool has_dependents; /* set when the space is finished */
 } ni_decision;
 
 /* ---- expressions (expr.c) -------------------------------------------------------------------- */
@@ -39,7 +41,10 @@ typedef enum {
     NI_COST_ACTIVATION_BYTES,
     NI_COST_WEIGHT_BYTES,
     NI_COST_DEPTH,
+    /* From here on known without the network's costs, by ni_template_ops.structure. */
     NI_COST_CONNECTED, /* 1 where the output depends on the image, else 0 */
+    NI_COST_EDGES,     /* of a cell with a free matrix, what is not connected left out */
+    NI_COST_VERTICES,
     NI_COST_COUNT
 } ni_cost_name;
 typedef struct ni_expr ni_expr;
@@ -56,12 +61,18 @@ nas_status ni_expr_parse(ni_expr **out, nas_context *context, const char *text, 
                          size_t *column);
 void ni_expr_free(nas_context *context, ni_expr *expr);
 bool ni_expr_needs_costs(const ni_expr *expr);
+/* ... others than params, macs, weight_bytes, published_flops */
+bool ni_expr_needs_network(const ni_expr *expr);
 /* values: one a decision (index, integer or real; NAN where inactive); costs: NI_COST_COUNT of them
  * or NULL. */
 double ni_expr_value(const ni_expr *expr, const double *values, const double *costs);
 
+/* Bounds on costs that must hold wherever the expression does: low[c] <= cost c <= high[c]. Only
+ * narrows them. Parts that are no bound on one cost are left out. */
+void ni_expr_bounds(const ni_expr *expr, double *low, double *high);
+
 typedef struct {
-    char *text;
+    char *text, *where; /* where: "file:line:column", NULL: made call by call */
     ni_expr *expr;
 } ni_constraint;
 typedef struct {
@@ -73,29 +84,135 @@ nas_status ni_space_add_parameter(nas_space *space, const char *name, double val
 /* ---- network templates ----------------------------------------------------------------------- */
 
 typedef struct ni_template ni_template;
+
+/* One part of a network, built alone to know what it costs. What the words mean is the template's
+ * own; equal words are one part. */
+typedef struct {
+    uint64_t kind, alternative;
+    int64_t h, w, c; /* of its input */
+    int64_t filters, a, b;
+} ni_piece;
+typedef struct {
+    int64_t params, macs, activation, depth;
+    ni_shape out;
+} ni_site_cost;
+
+/* How costs come about decision by decision, for sampling inside bounds (walk.c). The template's
+ * decisions are taken in their order; `state` is all that the costs of later ones depend on. */
+typedef struct {
+    int64_t params, macs;
+} ni_walk_cost;
+typedef struct {
+    /* NAS_E_UNSUPPORTED where this space's costs do not come about so. cost: of what no decision
+     * changes. */
+    nas_status (*start)(const nas_space *space, uint64_t *state, ni_walk_cost *cost);
+    /* Takes alternative `value` of a decision; *allowed false: it has no such value here. One that
+     * is not active has the value 0 alone. Adds to *cost. */
+    nas_status (*step)(const nas_space *space, uint32_t decision, uint64_t state, uint32_t value,
+                       uint64_t *next, bool *allowed, ni_walk_cost *cost);
+    /* After the last: adds what is left. */
+    nas_status (*end)(const nas_space *space, uint64_t state, bool *connected, ni_walk_cost *cost);
+} ni_walk_ops;
+
 typedef struct {
     void (*destroy)(nas_context *context, ni_template *self);
     nas_status (*build)(const nas_arch *arch, nas_graph *graph, ni_node images, double dropout,
                         ni_node *logits);
-    nas_status (*costs)(const nas_arch *arch, nas_arch_cost *out, bool *connected);
+    nas_status (*costs)(const nas_arch *arch, nas_arch_cost *out); /* NULL: ni_network_costs */
     /* Canonical under isomorphism; allocates nothing. */
     uint64_t (*network_hash)(const nas_arch *arch);
-    bool (*connected)(const nas_arch *arch);
+    /* costs[NI_COST_CONNECTED ..]. NULL: always connected. */
+    void (*structure)(const nas_arch *arch, double *costs);
     nas_status (*graphs)(const nas_arch *arch, ni_draw_graph **out, uint32_t *n);
     /* Text of the decisions that the template covers, and back; NULL: name=value as for the rest. */
     void (*text)(const nas_space *space, const nas_value *values, ni_text *to);
     /* Reads a leading text in the template's own form: *used characters of it. NAS_E_NOT_FOUND where
      * it is not in that form. */
     nas_status (*parse)(const nas_space *space, const char *text, nas_value *values, size_t *used);
+    nas_status (*piece)(const ni_template *self, nas_graph *g, const ni_piece *p, ni_node in,
+                        ni_node *out);
+    const ni_walk_ops *walk; /* NULL: costs do not come about so */
+    /* Parameters and work without building the network, for templates without a walk. */
+    nas_status (*quick)(const nas_arch *arch, ni_walk_cost *out);
+    /* Paths from input to output, each as a number below *most (path encoding); NULL: none.
+     * set: *most flags. */
+    nas_status (*paths)(const nas_arch *arch, uint8_t *set, uint64_t *most);
+    /* A mutation of the authors' own by the rule's name: NAS_E_NOT_FOUND where it is not this
+     * template's. values hold the parent. */
+    nas_status (*mutate)(const nas_space *space, const char *rule, nas_random *random,
+                         nas_value *values);
+    uint64_t (*published_hash)(const nas_arch *arch); /* NULL: network_hash */
 } ni_template_ops;
 struct ni_template {
     const ni_template_ops *ops;
+    const nas_space *space; /* not held: the space owns the template */
+    const char *kind;       /* "cells", "blocks", ...: static */
     int64_t height, width, channels, classes;
     uint32_t first_decision, n_decisions; /* that its text covers */
+    double bn_epsilon, bn_momentum;
+    uint64_t identity; /* hash of everything fixed: part of network hashes */
+    int64_t published_extra; /* published FLOPs are macs and this; -1: they were not counted */
+    ni_mutex *lock;    /* guards the memo */
+    ni_map *places;    /* hash of a piece, probed upwards, to its place in the memo */
+    NI_ARRAY(struct ni_piece_memo {
+        ni_piece piece;
+        ni_site_cost cost;
+    }) memo;
 };
+/* Fills the base in; the template is `size` bytes, zeroed. */
+nas_status ni_template_create(ni_template **out, const nas_space *space, const ni_template_ops *ops,
+                              const char *kind, size_t size);
+void ni_template_free(nas_context *context, ni_template *self); /* base and block */
+
+/* Costs of a part, by ops->piece, remembered (piece.c). Any thread. */
+nas_status ni_piece_cost(const ni_template *self, const ni_piece *p, ni_site_cost *cost);
+/* Parameters and work, by the walk or ops->quick: NAS_E_UNSUPPORTED where there is neither. */
+nas_status ni_quick_costs(const nas_arch *arch, ni_walk_cost *out);
+/* Costs of a whole network, by ops->build. */
+nas_status ni_network_costs(const nas_arch *arch, nas_arch_cost *out);
+/* The registered operation at a site of this template's; keeps = 1: the shape must stay. */
+nas_status ni_site_build(const ni_template *self, nas_graph *g, const char *operation,
+                         const char *scope, int32_t stride, int64_t channels, bool keeps,
+                         nas_node in, nas_node *out);
+/* "cells.3." into a buffer, cut to fit (numbers of a file are small). */
+void ni_scope_text(char *buffer, size_t capacity, const char *format, ...) NI_PRINTF(3, 4);
+enum { NI_SCOPE_TEXT = 96 };
+/* conv and batch norm of a template (names: of the variables), rectified before or after or not. */
+typedef struct {
+    const char *conv, *bn; /* bn NULL: none */
+    int32_t kernel_h, kernel_w, stride;
+    int64_t filters;
+    double before, after; /* clamp of the rectifier: 0: none, INFINITY: ReLU, 6: ReLU6 */
+} ni_conv_bn;
+nas_status ni_conv_bn_build(const ni_template *self, nas_graph *g, const ni_conv_bn *o, nas_node in,
+                            nas_node *out);
+/* Halves an image by two 1x1 convolutions of stride 2, the second on the image shifted by one pixel
+ * (zeros come in where a size is odd), joined and normalised. */
+nas_status ni_halves(nas_graph *g, const char *conv_1, const char *conv_2, const char *bn,
+                     int64_t filters, bool relu, int32_t affine, int32_t track, double epsilon,
+                     double momentum, nas_node in, nas_node *out);
+
+/* Hash of a graph with labels, equal for isomorphic ones: rounds of hashes of neighbours, both
+ * ways (graph_hash.c). At most NI_DAG_MOST nodes; to[i] > from[i] is not needed. */
+enum { NI_DAG_MOST = 192, NI_DAG_EDGES = 2048 };
+typedef struct {
+    uint32_t n, n_edges;
+    uint64_t label[NI_DAG_MOST];
+    uint8_t from[NI_DAG_EDGES], to[NI_DAG_EDGES];
+} ni_dag;
+uint64_t ni_dag_hash(const ni_dag *dag);
+void ni_sort_u64(uint64_t *a, uint32_t n);
+void ni_text_small(ni_text *to, uint32_t number); /* ni_text_u64 without the price of a format */
+
+/* Drawings: a graph of so many nodes, and room for so many edges. Labels are cut to fit. */
+nas_status ni_draw_begin(ni_draw_graph **out, nas_context *context, const char *title,
+                         uint32_t n_nodes, uint32_t edges_most);
+void ni_draw_label(ni_draw_graph *d, uint32_t node, const char *label);
+void ni_draw_join(ni_draw_graph *d, uint32_t from, uint32_t to, const char *label);
 
 /* ---- the space -------------------------------------------------------------------------------- */
 
+typedef struct ni_walk ni_walk;
 struct nas_space {
     nas_context *context;
     _Atomic uint64_t owners;
@@ -115,6 +232,8 @@ struct nas_space {
     uint64_t *feasible;
     size_t n_feasible;
     bool listed;
+    ni_walk *walk;
+    bool walk_tried;
 };
 
 struct nas_arch {
@@ -123,7 +242,6 @@ struct nas_arch {
     uint64_t hash;
     _Atomic uint64_t network_hash; /* 0: not known yet */
     _Atomic int costed;
-    bool connected;
     nas_arch_cost cost;
     const char *text; /* behind the values */
     nas_value values[];
@@ -149,11 +267,23 @@ void ni_space_draw_subtree(const nas_space *space, nas_random *random, uint32_t 
 void ni_space_draw_dependents(const nas_space *space, nas_random *random, uint32_t d,
                               nas_value *values);
 
+/* Draws inside bounds (walk.c). NAS_E_UNSUPPORTED where costs do not come about decision by decision.
+ * a, b: NULL, or two architectures of which one must have each value. */
+bool ni_walk_helps(const nas_space *s); /* there are bounds, and a template that says how */
+nas_status ni_walk_create(ni_walk **out, const nas_space *s, const nas_arch *a, const nas_arch *b);
+void ni_walk_free(ni_walk *w);
+double ni_walk_ways(const ni_walk *w); /* how many ways; 0: for certain there is none */
+bool ni_walk_exact(const ni_walk *w);  /* none of them leaves the bounds */
+/* The template's decisions into values. false: not found in 200000 draws (sums were rounded). */
+bool ni_walk_draw(const ni_walk *w, nas_random *random, nas_value *values);
+/* Parameters and multiply-accumulates of one architecture, added up decision by decision. */
+nas_status ni_walk_sum(const nas_arch *arch, ni_walk_cost *out, bool *connected);
+
 /* Makes the architecture; no check of constraints. Values of inactive decisions become 0. */
 nas_status ni_arch_make(nas_arch **out, const nas_space *space, const nas_value *values);
 /* First constraint that does not hold: its index, or -1; costs are made if one asks for them. */
 nas_status ni_arch_violated(const nas_arch *arch, int64_t *constraint);
-nas_status ni_arch_costs_cached(const nas_arch *arch, const nas_arch_cost **out, bool *connected);
+nas_status ni_arch_costs_cached(const nas_arch *arch, const nas_arch_cost **out);
 void ni_value_text(const ni_decision *d, const nas_value *value, ni_text *to);
 bool ni_value_parse(const ni_decision *d, const char *text, size_t n, nas_value *out);
 
@@ -190,6 +320,10 @@ nas_status ni_yaml_keys(const ni_document *d, const ni_yaml *map, const char *wh
 nas_status ni_space_from_yaml(nas_space **out, nas_context *context, const char *text, size_t n,
                               const char *origin, const char *const *overrides, size_t n_overrides);
 
+/* ---- networks by name (published.c) ------------------------------------------------------------- */
+const char *ni_published_text(const char *name); /* NULL: none of that name */
+const char *ni_published_nearest(const nas_space *space, const char *name);
+
 /* ---- built-in operations (operations.c) ---------------------------------------------------------- */
 nas_status ni_operations_register(nas_context *context);
 
@@ -213,7 +347,7 @@ typedef struct {
     int32_t published; /* 1: published_flops adds the linear layer's bias, as NAS-Bench-201 counts */
     int32_t own_text;  /* 1: NAS-Bench-201's text */
     double bn_epsilon, bn_momentum;
-    uint64_t identity; /* hash of everything here and of the image: part of network hashes */
+    uint64_t identity; /* hash of everything here and of the image */
 } ni_cells_options;
 typedef struct ni_cells ni_cells;
 /* The edges' decisions must be in the space already, from first_decision on. */
@@ -222,27 +356,21 @@ nas_status ni_cells_create(ni_template **out, const nas_space *space, const ni_c
                            int64_t classes);
 int64_t ni_amount_value(const ni_amount *amount, const nas_value *values);
 uint64_t ni_cells_hash(const nas_arch *arch);
+/* The rule of NAS-Bench-201's authors, quirk included: 6,466 classes. */
+uint64_t ni_cells_published_hash(const nas_arch *arch);
 bool ni_cells_connected(const nas_arch *arch);
 nas_status ni_cells_build(const nas_arch *arch, nas_graph *graph, ni_node images, double dropout,
                           ni_node *logits);
+nas_status ni_cells_piece(const ni_template *self, nas_graph *g, const ni_piece *p, ni_node in,
+                          ni_node *out);
+enum { NI_CELLS_OPERATION, NI_CELLS_STEM, NI_CELLS_REDUCTION, NI_CELLS_HEAD };
 nas_status ni_cells_graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t *n);
-
-typedef struct ni_site_cost {
-    int64_t params, macs, activation, depth;
-    ni_shape out;
-} ni_site_cost;
 struct ni_cells {
     ni_template base;
-    const nas_space *space; /* not held: the space owns the template */
     ni_cells_options o;
     ni_meaning *meaning; /* of each alternative of the edges' decisions */
     uint64_t *alternative_hash;
     uint32_t n_alternatives;
-    ni_mutex *lock;
-    NI_ARRAY(struct ni_site_memo {
-        uint64_t key;
-        ni_site_cost cost;
-    }) memo;
 };
 
 #endif

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include "internal.h"
 
-enum { DRAWS_BEFORE_LIST = 64, DRAWS_MOST = 200000 };
+enum { DRAWS_FIRST = 8, DRAWS_BEFORE_LIST = 64, DRAWS_INSIDE = 20000, DRAWS_MOST = 200000 };
 
 static nas_value *scratch(const nas_space *s) {
     return ni_calloc(s->context, s->decisions.n, sizeof(nas_value));
@@ -21,10 +21,39 @@ static nas_status make_checked(nas_arch **out, const nas_space *s, const nas_val
     return NAS_OK;
 }
 
+/* "space.yaml:7:5: ..." where the constraint has a place. */
 static nas_status infeasible(const nas_space *s, int64_t constraint, const char *where) {
+    const ni_constraint *c = constraint >= 0 ? &s->constraints.items[constraint] : NULL;
     return ni_fail(s->context, NAS_E_INFEASIBLE,
-                   "space '%s': %s satisfies the constraints; '%s' is one that fails", s->name,
-                   where, constraint >= 0 ? s->constraints.items[constraint].text : "");
+                   "%s%sspace '%s': %s satisfies the constraints; '%s' is one that fails",
+                   c && c->where ? c->where : "", c && c->where ? ": " : "", s->name, where,
+                   c ? c->text : "");
+}
+
+/* The space's own walk, made when first needed; *out NULL: none. */
+static nas_status walk_of(const nas_space *space, const ni_walk **out) {
+    nas_space *s = (nas_space *)(uintptr_t)space; /* what is behind the lock */
+    ni_walk *made = NULL;
+    ni_mutex_lock(s->lock);
+    bool tried = s->walk_tried;
+    *out = s->walk;
+    ni_mutex_unlock(s->lock);
+    if (tried) return NAS_OK;
+    if (ni_walk_helps(s)) {
+        nas_status status = ni_walk_create(&made, s, NULL, NULL);
+        if (status < 0 && status != NAS_E_UNSUPPORTED) return status;
+    }
+    /* Two threads may have made one at once: they are equal, and the first one stays. */
+    ni_mutex_lock(s->lock);
+    if (!s->walk_tried) {
+        s->walk = made;
+        s->walk_tried = true;
+        made = NULL;
+    }
+    *out = s->walk;
+    ni_mutex_unlock(s->lock);
+    ni_walk_free(made);
+    return NAS_OK;
 }
 
 /* All architectures that satisfy the constraints, by index: made once, for small spaces whose
@@ -61,17 +90,38 @@ static nas_status list_feasible(nas_space *s) {
     return NAS_OK;
 }
 
+/* Draws until one holds, `n` at most; those of the template by the walk, where there is one. */
+static nas_status draw(const nas_space *s, const ni_walk *walk, nas_random *random, int n,
+                       nas_value *values, nas_arch **out, int64_t *violated) {
+    for (int i = 0; i < n; i++) {
+        ni_space_draw(s, random, values);
+        if (walk && !ni_walk_draw(walk, random, values)) return NAS_OK;
+        NI_TRY(make_checked(out, s, values, violated));
+        if (*violated < 0) return NAS_OK;
+    }
+    return NAS_OK;
+}
+
 static nas_status sample(const nas_space *space, nas_random *random, nas_value *values,
                          nas_arch **out) {
     nas_space *s = (nas_space *)(uintptr_t)space; /* the list behind the lock */
+    const ni_walk *walk = NULL;
     int64_t violated = -1;
+    NI_TRY(draw(s, NULL, random, DRAWS_FIRST, values, out, &violated));
+    if (violated < 0) return NAS_OK;
+    NI_TRY(walk_of(s, &walk));
+    if (walk && !(ni_walk_ways(walk) > 0)) return infeasible(s, violated, "no architecture");
     bool small = s->n_discrete == s->decisions.n && s->count <= NI_FEASIBLE_MOST;
-    for (int i = 0; i < (small ? DRAWS_BEFORE_LIST : DRAWS_MOST); i++) {
-        ni_space_draw(s, random, values);
-        NI_TRY(make_checked(out, s, values, &violated));
-        if (violated < 0) return NAS_OK;
-    }
-    if (!small) return infeasible(s, violated, "none of 200000 samples");
+    NI_TRY(draw(s, walk, random,
+                small  ? DRAWS_BEFORE_LIST
+                : walk ? DRAWS_INSIDE
+                       : DRAWS_MOST,
+                values, out, &violated));
+    if (violated < 0) return NAS_OK;
+    if (!small)
+        return infeasible(s, violated,
+                          walk ? "none of 20000 samples inside the bounds on parameters and MACs"
+                               : "none of 200000 samples");
     ni_mutex_lock(s->lock);
     bool listed = s->listed;
     ni_mutex_unlock(s->lock);
@@ -187,17 +237,159 @@ static nas_status mutate(const nas_space *s, const nas_arch *parent, nas_random 
     return mutate_listed(s, parent, random, values, out);
 }
 
-nas_status nas_space_mutate(const nas_space *space, const nas_arch *parent, nas_random *random,
-                            nas_arch **out) {
+static nas_status own_arch(const nas_space *space, const nas_arch *arch) {
     NI_TRY(ni_enter(space->context));
     NI_TRY(ni_space_finished(space));
-    if (parent->space != space)
-        return ni_fail(space->context, NAS_E_INVALID,
-                       "the parent is an architecture of space '%s', not of '%s'",
-                       parent->space->name, space->name);
+    if (!arch) return ni_fail(space->context, NAS_E_INVALID, "an architecture is needed");
+    if (arch->space == space) return NAS_OK;
+    return ni_fail(space->context, NAS_E_INVALID, "the architecture is of space '%s', not of '%s'",
+                   arch->space->name, space->name);
+}
+
+nas_status nas_space_mutate(const nas_space *space, const nas_arch *parent, nas_random *random,
+                            nas_arch **out) {
+    NI_TRY(own_arch(space, parent));
     nas_value *values = scratch(space);
     if (!values) return NAS_E_MEMORY;
     nas_status status = mutate(space, parent, random, values, out);
     ni_free(space->context, values);
     return status;
+}
+
+/* The authors' rule again and again, until what comes out is inside the constraints. */
+static nas_status mutate_as(const nas_space *s, const nas_arch *parent, const char *rule,
+                            nas_random *random, nas_value *values, nas_arch **out) {
+    static const char *const known[] = {"uniform", "amoebanet", "nas-bench-101", "nas-bench-201"};
+    int64_t violated = -1;
+    for (int i = 0; i < DRAWS_INSIDE; i++) {
+        memcpy(values, parent->values, s->decisions.n * sizeof *values);
+        nas_status status = s->template && s->template->ops->mutate
+                                ? s->template->ops->mutate(s, rule, random, values)
+                                : NAS_E_NOT_FOUND;
+        if (status == NAS_E_NOT_FOUND) {
+            bool is_one = false;
+            for (size_t k = 0; k < NI_COUNT(known); k++)
+                is_one = is_one || strcmp(rule, known[k]) == 0;
+            if (is_one)
+                return ni_fail(s->context, NAS_E_UNSUPPORTED,
+                               "mutation '%s' is not for the kind of network of space '%s'", rule,
+                               s->name);
+            const char *near = ni_nearest(rule, known, NI_COUNT(known));
+            return ni_fail(s->context, NAS_E_NOT_FOUND, "there is no mutation '%.60s'%s%s%s", rule,
+                           near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        }
+        NI_TRY(status);
+        NI_TRY(make_checked(out, s, values, &violated));
+        if (violated < 0) return NAS_OK;
+    }
+    return infeasible(s, violated, "none of 20000 mutations");
+}
+
+nas_status nas_space_mutate_as(const nas_space *space, const nas_arch *parent, const char *rule,
+                               nas_random *random, nas_arch **out) {
+    if (!rule || strcmp(rule, "uniform") == 0) return nas_space_mutate(space, parent, random, out);
+    NI_TRY(own_arch(space, parent));
+    nas_value *values = scratch(space);
+    if (!values) return NAS_E_MEMORY;
+    nas_status status = mutate_as(space, parent, rule, random, values, out);
+    ni_free(space->context, values);
+    return status;
+}
+
+/* ---- crossover
+ * ----------------------------------------------------------------------------------- */
+
+/* Decisions from either parent; where neither has one (it applies in the child alone), drawn. */
+static void cross(const nas_space *s, const nas_arch *a, const nas_arch *b, nas_random *random,
+                  nas_value *values) {
+    for (uint32_t d = 0; d < s->decisions.n; d++) {
+        bool in_a = nas_arch_active(a, d), in_b = nas_arch_active(b, d);
+        bool from_a = in_a && (!in_b || nas_random_below(random, 2) == 0);
+        if (from_a)
+            values[d] = a->values[d];
+        else if (in_b)
+            values[d] = b->values[d];
+        else
+            ni_space_draw_subtree(s, random, d, values);
+    }
+}
+
+static nas_status crossover(const nas_space *s, const nas_arch *a, const nas_arch *b,
+                            nas_random *random, nas_value *values, nas_arch **out) {
+    int64_t violated = -1;
+    ni_walk *walk = NULL;
+    for (int i = 0; i < DRAWS_BEFORE_LIST; i++) {
+        cross(s, a, b, random, values);
+        NI_TRY(make_checked(out, s, values, &violated));
+        if (violated < 0) return NAS_OK;
+    }
+    nas_status status = ni_walk_helps(s) ? ni_walk_create(&walk, s, a, b) : NAS_E_UNSUPPORTED;
+    if (status < 0 && status != NAS_E_UNSUPPORTED) return status;
+    bool none = walk && !(ni_walk_ways(walk) > 0);
+    for (int i = 0; !none && i < DRAWS_INSIDE; i++) {
+        cross(s, a, b, random, values);
+        if (walk && !ni_walk_draw(walk, random, values)) break;
+        status = make_checked(out, s, values, &violated);
+        if (status >= 0 && violated >= 0) continue;
+        ni_walk_free(walk);
+        return status;
+    }
+    ni_walk_free(walk);
+    return infeasible(s, violated,
+                      none ? "no crossing of the two architectures"
+                           : "none of 20000 crossings of the two architectures");
+}
+
+nas_status nas_space_crossover(const nas_space *space, const nas_arch *a, const nas_arch *b,
+                               nas_random *random, nas_arch **out) {
+    NI_TRY(own_arch(space, a));
+    NI_TRY(own_arch(space, b));
+    nas_value *values = scratch(space);
+    if (!values) return NAS_E_MEMORY;
+    nas_status status = crossover(space, a, b, random, values, out);
+    ni_free(space->context, values);
+    return status;
+}
+
+/* ---- neighbours
+ * ---------------------------------------------------------------------------------- */
+
+nas_status nas_space_neighbors(const nas_space *space, const nas_arch *arch, uint64_t *count) {
+    NI_TRY(own_arch(space, arch));
+    *count = 0;
+    for (uint32_t d = 0; d < space->decisions.n; d++)
+        if (nas_arch_active(arch, d)) *count += ni_decision_choices(&space->decisions.items[d]) - 1;
+    return NAS_OK;
+}
+
+nas_status nas_space_neighbor(const nas_space *space, const nas_arch *arch, uint64_t index,
+                              nas_arch **out) {
+    NI_TRY(own_arch(space, arch));
+    uint64_t left = index;
+    uint32_t d = 0;
+    for (; d < space->decisions.n; d++) {
+        if (!nas_arch_active(arch, d)) continue;
+        uint64_t others = ni_decision_choices(&space->decisions.items[d]) - 1;
+        if (left < others) break;
+        left -= others;
+    }
+    if (d == space->decisions.n)
+        return ni_fail(space->context, NAS_E_INVALID, "the architecture has no neighbour %" PRIu64,
+                       index);
+    nas_value *values = scratch(space);
+    if (!values) return NAS_E_MEMORY;
+    memcpy(values, arch->values, space->decisions.n * sizeof *values);
+    values[d].integer = other_value(&space->decisions.items[d], values[d].integer, left);
+    for (uint32_t c = d + 1; c < space->decisions.n; c++) {
+        const nas_decision *about = &space->decisions.items[c].about;
+        if (nas_arch_active(arch, c)) continue;
+        values[c].integer = about->kind == NAS_DECISION_INTEGER ? about->low : 0;
+        values[c].real = about->real_low;
+    }
+    int64_t violated = -1;
+    nas_status status = make_checked(out, space, values, &violated);
+    ni_free(space->context, values);
+    if (status < 0 || violated < 0) return status;
+    return ni_fail(space->context, NAS_E_INFEASIBLE, "'%s' does not hold for neighbour %" PRIu64,
+                   space->constraints.items[violated].text, index);
 }

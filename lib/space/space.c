@@ -22,11 +22,13 @@ void ni_space_release(const nas_space *space) {
     nas_space *s = (nas_space *)(uintptr_t)space;
     if (!s || atomic_fetch_sub(&s->owners, 1) != 1) return;
     nas_context *context = s->context;
+    ni_walk_free(s->walk);
     if (s->template) s->template->ops->destroy(context, s->template);
     for (size_t i = 0; i < s->decisions.n; i++)
         decision_free(context, &s->decisions.items[i]);
     for (size_t i = 0; i < s->constraints.n; i++) {
         ni_free(context, s->constraints.items[i].text);
+        ni_free(context, s->constraints.items[i].where);
         ni_expr_free(context, s->constraints.items[i].expr);
     }
     for (size_t i = 0; i < s->parameters.n; i++)
@@ -226,7 +228,14 @@ nas_status nas_space_add_condition(nas_space *space, const char *decision,
  */
 
 static const char *const cost_names[NI_COST_COUNT] = {
-    "params", "macs", "published_flops", "activation_bytes", "weight_bytes", "depth", "connected"};
+    "params", "macs",      "published_flops", "activation_bytes", "weight_bytes",
+    "depth",  "connected", "edges",           "vertices"};
+
+/* Costs that the template's networks have: edges and vertices are those of a free matrix. */
+static uint32_t costs_known(const nas_space *s) {
+    if (!s->template) return 0;
+    return strcmp(s->template->kind, "matrix") == 0 ? NI_COST_COUNT : NI_COST_EDGES;
+}
 
 static bool find_name(void *user, const char *name, ni_name *out) {
     const nas_space *s = user;
@@ -235,7 +244,7 @@ static bool find_name(void *user, const char *name, ni_name *out) {
         out->kind = NI_NAME_DECISION;
         return true;
     }
-    for (uint32_t i = 0; s->template && i < NI_COST_COUNT; i++) {
+    for (uint32_t i = 0; i < costs_known(s); i++) {
         if (strcmp(cost_names[i], name) != 0) continue;
         out->kind = NI_NAME_COST;
         out->index = i;
@@ -265,7 +274,7 @@ static const char *suggest(void *user, const char *name) {
     const nas_space *s = user;
     const char *known[NI_COST_COUNT + 256 + 64];
     size_t n = 0;
-    for (uint32_t i = 0; s->template && i < NI_COST_COUNT; i++)
+    for (uint32_t i = 0; i < costs_known(s); i++)
         known[n++] = cost_names[i];
     for (size_t i = 0; i < s->decisions.n && i < 256; i++)
         known[n++] = s->decisions.items[i].name;
@@ -289,7 +298,7 @@ nas_status nas_space_add_constraint(nas_space *space, const char *expression) {
         return ni_fail(space->context, NAS_E_LIMIT, "a space may have %d constraints",
                        NI_CONSTRAINTS_MOST);
     ni_names names = {space, find_name, find_alternative, suggest};
-    ni_constraint c = {NULL, NULL};
+    ni_constraint c = {NULL, NULL, NULL};
     size_t column;
     nas_status status = ni_expr_parse(&c.expr, space->context, expression, &names, &column);
     if (status < 0) {

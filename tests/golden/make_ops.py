@@ -69,7 +69,8 @@ def losses(smoothing, labels):
 
 
 # ---- operations that a space may name: the recipes of NAS-Bench-201 (xautodl/models/
-# cell_operations.py) and DARTS (cnn/operations.py), as functions of the image and the variables in
+# cell_operations.py), DARTS (cnn/operations.py), NAS-Bench-101 (nasbench/lib/base_ops.py), ProxylessNAS
+# (search/modules/layers.py) and NAS-Bench-Macro (train/model.py), as functions of the image and the variables in
 # the order in which a network makes them
 
 def conv_bn(kernel, stride=1, dilation=1, depthwise=False):
@@ -85,9 +86,62 @@ def conv_bn(kernel, stride=1, dilation=1, depthwise=False):
     return apply
 
 
+def norm(y, scale, offset):
+    return F.batch_norm(y, None, None, scale, offset, True, 0.1, 1e-5)
+
+
+def mbconv(kernel, expand, stride, act):
+    """Inverted bottleneck: expand (by more than 1), depthwise, project; added where the shape stays."""
+    c = NAMED_CHANNELS
+    wide = c * expand
+
+    def apply(x, *w):
+        y, w = image(x), list(w)
+        if expand > 1:
+            y = act(norm(F.conv2d(y, filters(w.pop(0))), w.pop(0), w.pop(0)))
+        y = F.conv2d(y, filters(w.pop(0)), None, stride, kernel // 2, 1, wide)
+        y = act(norm(y, w.pop(0), w.pop(0)))
+        y = norm(F.conv2d(y, filters(w.pop(0))), w.pop(0), w.pop(0))
+        return back(image(x) + y if stride == 1 else y)
+    first = [(1, 1, c, wide), (wide,), (wide,)] if expand > 1 else []
+    return apply, first + [(kernel, kernel, 1, wide), (wide,), (wide,), (1, 1, wide, c), (c,), (c,)]
+
+
+def newer(name, stride):
+    """The same for the names of other codes than DARTS's and NAS-Bench-201's; None: not one."""
+    c = NAMED_CHANNELS
+    kernel = next((int(letter) for letter in name if letter.isdigit()), 0)
+    if name == "identity" and stride == 1:
+        return lambda x: x * 1, []
+    if name == "identity":
+        return (lambda x, w, s, o: back(norm(F.conv2d(image(x), filters(w), None, stride), s, o)),
+                [(1, 1, c, c), (c,), (c,)])
+    if name == "maxpool3x3":
+        return pool(F.max_pool2d, kernel_size=3, stride=stride, padding=1), []
+    if name.startswith("mbconv"):
+        return mbconv(kernel, int(name[-1]), stride, F.relu if "relu" in name else F.relu6)
+    if name in ("conv_7x1_1x7", "conv_3x1_1x3"):
+        def two(x, a, b, s, o):
+            y = F.conv2d(F.relu(image(x)), filters(a), None, (1, stride), (0, kernel // 2))
+            return back(norm(F.conv2d(y, filters(b), None, (stride, 1), (kernel // 2, 0)), s, o))
+        return two, [(1, kernel, c, c), (kernel, 1, c, c), (c,), (c,)]
+    if name.startswith("sepconv"):
+        def separable(x, a, b, s, o):
+            y = F.conv2d(image(x), filters(a), None, stride, kernel // 2, 1, c)
+            return back(F.relu(norm(F.conv2d(y, filters(b)), s, o)))
+        return separable, [(kernel, kernel, 1, c), (1, 1, c, c), (c,), (c,)]
+    if name.endswith("-bn-relu"):
+        return (lambda x, w, s, o: back(F.relu(norm(
+            F.conv2d(image(x), filters(w), None, stride, kernel // 2), s, o))),
+            [(kernel, kernel, c, c), (c,), (c,)])
+    return None
+
+
 def named(name, stride):
     """Function of (x, variables ...) in libnas's layouts, and the variables' shapes for C channels."""
     words, c = name.split("_"), NAMED_CHANNELS
+    if newer(name, stride):
+        return newer(name, stride)
     kernel = int(words[-1][0]) if words[-1][0].isdigit() else 0
     if name == "none":
         return lambda x: x[:, ::stride, ::stride] * 0, []
@@ -101,7 +155,7 @@ def named(name, stride):
             return back(F.batch_norm(y, None, None, scale, offset, True, 0.1, 1e-5))
         return reduce, [(1, 1, c, c // 2), (1, 1, c, c - c // 2), (c,), (c,)]
     if name.startswith("max_pool"):
-        return pool(F.max_pool2d, kernel_size=kernel, stride=stride, padding=1), []
+        return pool(F.max_pool2d, kernel_size=kernel, stride=stride, padding=kernel // 2), []
     if name.startswith("avg_pool"):
         return pool(F.avg_pool2d, kernel_size=kernel, stride=stride, padding=1,
                     count_include_pad=False), []
@@ -119,7 +173,10 @@ def named(name, stride):
 NAMED_CHANNELS = 4
 NAMED = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "nor_conv_5x5", "nor_conv_7x7",
          "sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7", "dil_conv_3x3", "dil_conv_5x5",
-         "dws_conv_3x3", "dws_conv_5x5", "max_pool_3x3", "avg_pool_3x3"]
+         "dws_conv_3x3", "dws_conv_5x5", "max_pool_3x3", "avg_pool_3x3", "max_pool_5x5",
+         "max_pool_7x7", "maxpool3x3", "conv_7x1_1x7", "conv_3x1_1x3", "conv1x1-bn-relu",
+         "conv3x3-bn-relu", "conv5x5-bn-relu", "sepconv3x3-bn-relu", "sepconv5x5-bn-relu", "identity"]
+NAMED += [f"mbconv{act}_{k}x{k}_e{e}" for k in (3, 5, 7) for e in (1, 3, 6) for act in ("", "-relu")]
 
 
 def unary(function):
