@@ -43,6 +43,10 @@ _nas() {
         _nas_words "evolution random"
         return
         ;;
+    --as)
+        _nas_words "one-hot adjacency path"
+        return
+        ;;
     --sort)
         _nas_words "trial score accuracy params macs seconds"
         return
@@ -70,7 +74,7 @@ _nas() {
             case ${COMP_WORDS[i - 1]} in
             = | --set | -s | --space | --data | --controller | --seed | --trials | --seconds | --epochs | \
                 --final-epochs | --window | --workers | --threads | --param | -p | --output | -o | \
-                --count | -n | --best | -b | --sort | --title) ;;
+                --count | -n | --best | -b | --sort | --title | --as) ;;
             *) ((places++)) ;;
             esac
             ;;
@@ -130,9 +134,9 @@ _nas() {
         ;;
     space)
         if [[ $cur == -* ]]; then
-            _nas_words "$common --count -n --seed --param -p --output -o --json -j"
+            _nas_words "$common --count -n --seed --as --param -p --output -o --json -j"
         elif ((places == 0)); then
-            _nas_words "list show count sample"
+            _nas_words "list show count sample check published neighbors encode diff"
         elif [[ ${COMP_WORDS[2]} != list ]]; then
             _nas_words "$("$nas" space list 2>/dev/null)"
             _nas_files "*.y*ml"
@@ -146,6 +150,8 @@ _nas() {
         elif ((places == 1)); then
             _nas_words "$("$nas" space list 2>/dev/null)"
             _nas_files "*.y*ml"
+        elif ((places == 2)); then
+            _nas_words "$("$nas" space published "${COMP_WORDS[3]}" 2>/dev/null)"
         fi
         ;;
     esac

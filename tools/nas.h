@@ -150,6 +150,18 @@ void tool_parts_free(tool_parts *parts);
 /* The search's options, but for store, hooks and settings. */
 int tool_parts_options(tool_parts *parts, const tool_settings *settings, nas_search_options *out);
 
+/* ---- verbs of `nas space` (space_verbs.c): exit statuses -----------------------------------------
+ */
+
+int tool_space_check(nas_context *context, const nas_space *space, uint64_t seed, bool json,
+                     FILE *to);
+int tool_space_neighbors(nas_context *context, const nas_space *space, const nas_arch *arch,
+                         bool json, FILE *to);
+int tool_space_encode(nas_context *context, const nas_arch *arch, int32_t encoding, bool json,
+                      FILE *to);
+int tool_space_published(const nas_space *space, bool json, FILE *to);
+int tool_space_diff(const nas_space *a, const nas_space *b, bool json, FILE *to);
+
 /* ---- Ctrl-C (lines.c)
  * ------------------------------------------------------------------------------------ */
 

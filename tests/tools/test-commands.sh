@@ -54,6 +54,25 @@ try "count" 0 "15625" space count nas-bench-201
 json "count as JSON" "d['count'] == '15625'" space count nas-bench-201 --json
 "$nas" space show quick -p channels=8 -o "$dir/space.yaml"
 try "a space file" 0 "$("$nas" space count quick)" space count "$dir/space.yaml"
+try "a published network by name" 0 "params            3349342" arch info darts DARTS_V2
+fails "a published network misspelt" 1 "did you mean 'DARTS_V2'?" arch info darts DART_V2
+fails "a network of another space" 1 "best: architecture: character 1" arch info darts best
+try "published networks" 0 "NASNet-A" space published nasnet
+json "published networks as JSON" "d == ['DARTS_V1', 'DARTS_V2']" space published darts --json
+try "a count past 64 bits" 0 "160618186625454535808756219904" space count enas-macro
+try "check" 0 "nas-bench-macro: good, 8 decisions, 6561 architectures" space check nas-bench-macro
+json "check as JSON" "d['count'] == '6561' and d['params'] > 0" space check nas-bench-macro --json
+try "neighbors" 0 "22212221" space neighbors nas-bench-macro 22212220
+json "neighbors as JSON" "len(d) == 16 and '02212220' in d" space neighbors nas-bench-macro 22212220 --json
+try "encode" 0 "1 0 0 0 1 0 0 0 1" space encode nas-bench-macro 01210000
+json "encode otherwise" "d[:3] == [0, 0.5, 1]" space encode nas-bench-macro 01210000 --as adjacency --json
+fails "encode as what" 2 "--as takes one-hot, adjacency or path" space encode nas-bench-macro 01210000 --as paths
+try "diff of equal spaces" 0 "equal" space diff quick quick
+try "diff" 0 "~ 1<-0: [none, skip_connect" space diff quick nas-bench-201
+json "diff as JSON" "not d['equal'] and d['decisions'] == 6" space diff quick nas-bench-201 --json
+fails "diff needs two spaces" 2 "space diff takes a space and another one" space diff quick
+printf 'space: a\ndecisions:\n  - {name: x, choice: [a, b]}\nconstraints:\n  - x == a\n  - x == b\n' >"$dir/none.yaml"
+fails "a space with nothing in it" 1 "none.yaml:5:5: space 'a': no architecture satisfies" space check "$dir/none.yaml"
 fails "an unknown parameter" 1 "did you mean 'channels'?" space count quick -p chanels=3
 fails "a parameter without a value" 1 "nas:" space count quick -p channels
 fails "an option without its value" 2 "needs a value" space count quick -p

@@ -97,6 +97,8 @@ cd "$dir" || exit 1
 offers "presets" quick space show q
 offers "presets for --space" nas-bench-201 search --space = nas
 offers "presets of arch" quick arch info ""
+offers "published networks" DARTS_V2 arch info darts DARTS
+offers "encodings" path space encode quick --as p
 offers "stores" a.nas list ""
 offers "stores after an option" a.nas list --best 3 ""
 offers "search files" a.yaml search ""
