@@ -71,34 +71,15 @@ nas_context *bench_context(const char *threads, const char *isa) {
 
 void bench_steps(nas_context *context, const ni_net *net, int64_t batch) {
     ni_vars *vars;
-    nas_graph *graph;
+    ni_step_graph graph;
     check(context, ni_vars_create(&vars, context));
-    check(context, ni_graph_create(&graph, context, vars, NI_F32, NI_TRAIN));
-    ni_node images, labels, logits, loss;
-    uint32_t image_input, label_input;
+    check(context, ni_training_graph(&graph, context, vars, net, batch, 0));
     ni_shape shape = ni_shape4(batch, net->height, net->width, net->channels);
-    check(context, ni_input(graph, shape, &image_input, &images));
-    check(context, ni_input_labels(graph, batch, &label_input, &labels));
-    check(context, net->build(net->user, graph, images, &logits));
-    check(context, ni_cross_entropy(graph, logits, labels, 0, &loss));
-    uint32_t n_vars = ni_vars_count(vars), n = 0;
-    ni_node *nodes = calloc(2 * (size_t)n_vars + 1, sizeof *nodes);
-    ni_output *outputs = calloc(n_vars + 1u, sizeof *outputs);
-    void **results = calloc(n_vars + 1u, sizeof *results);
-    if (!nodes || !outputs || !results) exit(1);
-    outputs[0] = (ni_output){loss, NI_NONE};
-    for (uint32_t slot = 0; slot < n_vars; slot++) {
-        const ni_var var = *ni_vars_get(vars, slot);
-        if (var.kind != NI_PARAMETER) continue;
-        check(context, ni_variable(graph, &var, &nodes[n]));
-        outputs[1 + n++].slot = slot;
-    }
-    check(context, ni_graph_gradients(graph, loss, NI_NONE, nodes, n, nodes + n_vars));
-    for (uint32_t i = 0; i < n; i++)
-        outputs[1 + i].node = nodes[n_vars + i];
+    void **results = calloc(graph.n_outputs, sizeof *results);
+    if (!results) exit(1);
     ni_plan_options plan = {0};
     ni_program *program;
-    check(context, ni_program_create(&program, graph, outputs, n + 1, &plan));
+    check(context, ni_program_create(&program, graph.graph, graph.outputs, graph.n_outputs, &plan));
 
     size_t size = ni_vars_size(vars), pixels = (size_t)ni_shape_count(shape);
     float *values = ni_alloc_aligned(context, size * 4), *grads = ni_alloc_aligned(context, size * 4);
@@ -119,13 +100,13 @@ void bench_steps(nas_context *context, const ni_net *net, int64_t batch) {
 
     printf("ready isa=%s threads=%u params=%lld macs=%lld bytes=%zu\n",
            nas_isa_name(nas_context_isa(context)), nas_context_threads(context),
-           (long long)ni_vars_parameters(vars), (long long)ni_graph_macs(graph, logits),
+           (long long)ni_vars_parameters(vars), (long long)ni_graph_macs(graph.graph, graph.logits),
            ni_program_bytes(program));
     fflush(stdout);
     float value = 0;
     const void *inputs[2];
-    inputs[image_input] = x;
-    inputs[label_input] = y;
+    inputs[graph.image_input] = x;
+    inputs[graph.label_input] = y;
     results[0] = &value;
     sgd_step step = {&kernels, values, grads, momentum, size, 8, true};
     nas_sink *sink = NULL;
@@ -163,14 +144,12 @@ void bench_steps(nas_context *context, const ni_net *net, int64_t batch) {
     free(text);
     nas_sink_free(sink);
     ni_program_free(program);
-    ni_graph_free(graph);
+    ni_step_graph_free(&graph);
     ni_vars_free(vars);
     ni_free(context, values);
     ni_free(context, grads);
     ni_free(context, momentum);
     ni_free(context, x);
     ni_free(context, y);
-    free(nodes);
-    free(outputs);
     free(results);
 }

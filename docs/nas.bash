@@ -144,9 +144,9 @@ _nas() {
         ;;
     arch)
         if [[ $cur == -* ]]; then
-            _nas_words "$common --svg --dot --text --param -p --output -o --json -j"
+            _nas_words "$common --svg --dot --text --batch --memory --measuring --no-fusion --param -p --output -o --json -j"
         elif ((places == 0)); then
-            _nas_words "info draw"
+            _nas_words "info draw plan"
         elif ((places == 1)); then
             _nas_words "$("$nas" space list 2>/dev/null)"
             _nas_files "*.y*ml"

@@ -16,7 +16,7 @@ static const struct {
     {"dump", "what must be equal between equal runs", cmd_dump},
     {"train", "train one architecture and measure it", cmd_train},
     {"space", "list, show, count and sample search spaces", cmd_space},
-    {"arch", "what an architecture costs, and a drawing of it", cmd_arch},
+    {"arch", "what an architecture costs; drawings, plans of training", cmd_arch},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -3,6 +3,7 @@
 #define LIBNAS_MODEL_H
 #include "base.h"
 #include "dataset.h"
+#include "io.h"
 #include "space.h"
 NAS_EXTERN_C_BEGIN
 
@@ -117,6 +118,33 @@ NAS_API nas_status nas_model_evaluate(nas_model *model, const nas_dataset *data,
                                       nas_metrics *out);
 /* images: n of H, W, C, normalised as nas_dataset_read gives them; logits: n of classes. */
 NAS_API nas_status nas_model_predict(nas_model *model, const float *images, int64_t n, float *logits);
+
+/* What a network will take, before anything runs: in training a step (forward, backward), or in
+ * measuring. Nothing but the plan is made. */
+typedef struct {
+    uint32_t struct_size, flags;
+    uint32_t batch;        /* 64 */
+    int32_t training;      /* 1; 0: measuring */
+    int32_t fusion;        /* 1; 0: every operation by itself, for comparison */
+    int32_t reserved;
+    uint64_t memory_limit; /* bytes of tensors and scratch; 0: none. It is met by making results again
+                              in the backward pass; NAS_E_LIMIT if that is not enough */
+} nas_plan_options;
+#define NAS_PLAN_OPTIONS_INIT {sizeof(nas_plan_options), 0, 64, 1, 1, 0, 0}
+NAS_API void nas_plan_options_init(nas_plan_options *options);
+typedef struct {
+    uint32_t struct_size, flags;
+    uint64_t tensor_bytes;  /* peak of what lies between the steps */
+    uint64_t scratch_bytes; /* constants, and the threads' own memory */
+    uint64_t value_bytes;   /* of one copy of all variables */
+    int64_t macs;           /* multiply-accumulates of the forward pass, for one image */
+    uint64_t steps;         /* that run */
+} nas_plan_info;
+#define NAS_PLAN_INFO_INIT {sizeof(nas_plan_info), 0, 0, 0, 0, 0, 0}
+/* info, to: either may be NULL. `to` gets a line about the whole, then one for each step, with what was
+ * fused into it, its bytes, its multiply-accumulates and the group it runs in (docs/engine.md). */
+NAS_API nas_status nas_arch_plan(const nas_arch *arch, const nas_plan_options *options,
+                                 nas_plan_info *info, nas_sink *to);
 
 /* safetensors, with PyTorch's names and layouts; the metadata names the space, the architecture, and
  * the data's normalisation, so that load needs the file alone. */

@@ -128,6 +128,15 @@ uint32_t ni_program_steps(const ni_program *p) {
     return p->n_order;
 }
 
+static int64_t step_macs(const ni_program *p, const ni_step *s) {
+    const ni_conv *c = &s->attr.conv;
+    if (s->op == NI_OP_MATMUL)
+        return s->shape.d[0] * s->shape.d[3] *
+               ni_arg_step(p, s, 0)->shape.d[s->attr.transposed.a ? 0 : 3];
+    if (s->op != NI_OP_CONV && s->op != NI_OP_CONV_DX && s->op != NI_OP_CONV_DW) return 0;
+    return (int64_t)c->n * c->oh * c->ow * c->co * c->kh * c->kw * (c->ci / c->groups);
+}
+
 nas_status ni_program_describe(const ni_program *p, nas_sink *to) {
     static const char *const places[] = {"arena", "constant", "input", "values", "gradients"};
     char text[NI_NODE_TEXT];
@@ -150,6 +159,8 @@ nas_status ni_program_describe(const ni_program *p, nas_sink *to) {
                 NI_TRY(ni_sink_f(to, "%s%" PRIu32, k ? " " : " <- ", p->steps[s->in[k]].node));
         NI_TRY(ni_sink_f(to, "; %s %zu, %zu bytes", root->local ? "lane" : places[root->place],
                          root->offset + s->at, s->bytes));
+        int64_t macs = step_macs(p, s);
+        if (macs) NI_TRY(ni_sink_f(to, ", %" PRId64 " macs", macs));
         if (s->group == NI_NONE) {
             NI_TRY(ni_sink_f(to, ", %" PRIu32 " pieces", s->pieces));
         } else {

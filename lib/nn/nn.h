@@ -17,6 +17,21 @@ typedef struct {
     int64_t height, width, channels, classes;
 } ni_net;
 
+/* A step as a graph, with what a program of it has to make: loss and number of right answers, then (in
+ * training) the gradient of each parameter, or (in measuring) the logits. */
+typedef struct {
+    nas_graph *graph;
+    uint32_t image_input, label_input;
+    ni_node labels, logits, loss, correct;
+    ni_output *outputs;
+    uint32_t n_outputs;
+} ni_step_graph;
+nas_status ni_training_graph(ni_step_graph *out, nas_context *context, ni_vars *vars,
+                             const ni_net *net, int64_t batch, double label_smoothing);
+nas_status ni_measuring_graph(ni_step_graph *out, nas_context *context, ni_vars *vars,
+                              const ni_net *net, int64_t batch);
+void ni_step_graph_free(ni_step_graph *step); /* after the programs made of it */
+
 /* A stream of batches. All are of `batch` images except where `fill` says less: the rest are then
  * left out by label -1. Batches of one epoch are the same whatever prepares them, when. */
 typedef struct {

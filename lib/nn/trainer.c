@@ -17,10 +17,8 @@ struct ni_trainer {
     ni_net net;
     nas_train_options o;
     ni_vars *vars;
-    nas_graph *train_graph, *measure_graph;
+    ni_step_graph train_step, measure_step;
     ni_program *train, *measure;
-    uint32_t train_images, train_labels, measure_images, measure_labels;
-    uint32_t n_train_outputs;
     size_t size;                                             /* elements of a value buffer */
     float *values, *gradients, *moments, *squares, *average; /* the last three: NULL if not used */
     NI_ARRAY(segment) pieces;
@@ -74,69 +72,19 @@ nas_status ni_train_options_check(nas_context *context, const nas_train_options 
 /* ---- making one
  * ---------------------------------------------------------------------------------- */
 
-/* What is descended: the loss, and that of an auxiliary head where the network has one. */
-static nas_status whole_loss(const ni_trainer *t, nas_graph *g, ni_node labels, ni_node loss,
-                             ni_node *out) {
-    double weight;
-    ni_node terms[2] = {loss, ni_graph_auxiliary_get(g, &weight)};
-    *out = loss;
-    if (terms[1] == NI_NONE) return NAS_OK;
-    NI_TRY(ni_cross_entropy(g, terms[1], labels, t->o.label_smoothing, &terms[1]));
-    NI_TRY(ni_scale(g, terms[1], weight, 0, &terms[1]));
-    return ni_add(g, terms, 2, out);
-}
-
 static nas_status train_program(ni_trainer *t) {
-    ni_node images, labels, logits, loss, whole, correct;
-    ni_shape shape = ni_shape4(t->o.batch, t->net.height, t->net.width, t->net.channels);
-    NI_TRY(ni_graph_create(&t->train_graph, t->context, t->vars, NI_F32, NI_TRAIN));
-    nas_graph *g = t->train_graph;
-    NI_TRY(ni_input(g, shape, &t->train_images, &images));
-    NI_TRY(ni_input_labels(g, t->o.batch, &t->train_labels, &labels));
-    NI_TRY(t->net.build(t->net.user, g, images, &logits));
-    NI_TRY(ni_cross_entropy(g, logits, labels, t->o.label_smoothing, &loss));
-    NI_TRY(whole_loss(t, g, labels, loss, &whole));
-    NI_TRY(ni_correct(g, logits, labels, &correct));
-    uint32_t n_vars = ni_vars_count(t->vars), n = 0;
-    ni_node *nodes = ni_calloc(t->context, 2 * (size_t)n_vars + 1, sizeof *nodes);
-    ni_output *outputs = ni_calloc(t->context, (size_t)n_vars + 2, sizeof *outputs);
-    nas_status status = nodes && outputs ? NAS_OK : NAS_E_MEMORY;
-    if (status >= 0) {
-        outputs[0] = (ni_output){loss, NI_NONE};
-        outputs[1] = (ni_output){correct, NI_NONE};
-    }
-    for (uint32_t slot = 0; status >= 0 && slot < n_vars; slot++) {
-        const ni_var var = *ni_vars_get(t->vars, slot);
-        if (var.kind != NI_PARAMETER) continue;
-        status = ni_variable(g, &var, &nodes[n]);
-        outputs[2 + n++].slot = slot;
-    }
-    if (status >= 0) status = ni_graph_gradients(g, whole, NI_NONE, nodes, n, nodes + n_vars);
-    for (uint32_t i = 0; status >= 0 && i < n; i++)
-        outputs[2 + i].node = nodes[n_vars + i];
-    ni_plan_options plan;
-    memset(&plan, 0, sizeof plan);
-    if (status >= 0) status = ni_program_create(&t->train, g, outputs, n + 2, &plan);
-    t->n_train_outputs = n + 2;
-    ni_free(t->context, nodes);
-    ni_free(t->context, outputs);
-    return status;
+    ni_plan_options plan = {.isa = NAS_ISA_BEST};
+    NI_TRY(ni_training_graph(&t->train_step, t->context, t->vars, &t->net, t->o.batch,
+                             t->o.label_smoothing));
+    return ni_program_create(&t->train, t->train_step.graph, t->train_step.outputs,
+                             t->train_step.n_outputs, &plan);
 }
 
 static nas_status measure_program(ni_trainer *t) {
-    ni_node images, labels, logits, loss, correct;
-    ni_shape shape = ni_shape4(t->o.batch, t->net.height, t->net.width, t->net.channels);
-    NI_TRY(ni_graph_create(&t->measure_graph, t->context, t->vars, NI_F32, NI_EVAL));
-    nas_graph *g = t->measure_graph;
-    NI_TRY(ni_input(g, shape, &t->measure_images, &images));
-    NI_TRY(ni_input_labels(g, t->o.batch, &t->measure_labels, &labels));
-    NI_TRY(t->net.build(t->net.user, g, images, &logits));
-    NI_TRY(ni_cross_entropy(g, logits, labels, 0, &loss));
-    NI_TRY(ni_correct(g, logits, labels, &correct));
-    ni_output outputs[] = {{loss, NI_NONE}, {correct, NI_NONE}, {logits, NI_NONE}};
-    ni_plan_options plan;
-    memset(&plan, 0, sizeof plan);
-    return ni_program_create(&t->measure, g, outputs, 3, &plan);
+    ni_plan_options plan = {.isa = NAS_ISA_BEST};
+    NI_TRY(ni_measuring_graph(&t->measure_step, t->context, t->vars, &t->net, t->o.batch));
+    return ni_program_create(&t->measure, t->measure_step.graph, t->measure_step.outputs,
+                             t->measure_step.n_outputs, &plan);
 }
 
 /* Cuts what is trained in pieces of a fixed size: neighbours of one kind together. */
@@ -185,7 +133,7 @@ static nas_status prepare(ni_trainer *t) {
         !(t->padded = buffer(t, (size_t)t->o.batch * image)) ||
         !(t->no_labels = ni_calloc(t->context, t->o.batch, sizeof *t->no_labels)) ||
         !(t->train_results =
-              ni_calloc(t->context, (size_t)t->n_train_outputs + 2, sizeof *t->train_results)))
+              ni_calloc(t->context, (size_t)t->train_step.n_outputs + 2, sizeof *t->train_results)))
         return NAS_E_MEMORY;
     t->train_results[0] = &t->loss;
     t->train_results[1] = &t->correct;
@@ -233,8 +181,8 @@ void ni_trainer_free(ni_trainer *t) {
     nas_context *context = t->context;
     if (t->train) ni_program_free(t->train);
     if (t->measure) ni_program_free(t->measure);
-    if (t->train_graph) ni_graph_free(t->train_graph);
-    if (t->measure_graph) ni_graph_free(t->measure_graph);
+    ni_step_graph_free(&t->train_step);
+    ni_step_graph_free(&t->measure_step);
     if (t->vars) ni_vars_free(t->vars);
     ni_free(context, t->values);
     ni_free(context, t->gradients);
@@ -311,8 +259,8 @@ static void average_piece(void *user, uint32_t piece, uint32_t lane) {
 
 static nas_status step(ni_trainer *t, const float *images, const int32_t *labels, double rate) {
     const void *inputs[2];
-    inputs[t->train_images] = images;
-    inputs[t->train_labels] = labels;
+    inputs[t->train_step.image_input] = images;
+    inputs[t->train_step.label_input] = labels;
     ni_run run;
     memset(&run, 0, sizeof run);
     run.inputs = inputs;
@@ -387,8 +335,8 @@ nas_status ni_trainer_run(ni_trainer *t, const ni_batches *data, uint64_t epoch,
 static nas_status run_measure(ni_trainer *t, const float *images, const int32_t *labels,
                               float *loss, float *correct, float *logits) {
     const void *inputs[2];
-    inputs[t->measure_images] = images;
-    inputs[t->measure_labels] = labels;
+    inputs[t->measure_step.image_input] = images;
+    inputs[t->measure_step.label_input] = labels;
     void *results[3] = {loss, correct, logits};
     ni_run run;
     memset(&run, 0, sizeof run);

@@ -31,6 +31,8 @@ nas_train_options: u32 struct_size flags; f64 epochs; u32 batch; i32 optimizer; 
     i64 max_seconds; u64 seed
 nas_train_progress: u32 struct_size flags; f64 epoch epochs; u64 step steps; f64 train_loss
     train_accuracy validation_loss validation_accuracy learning_rate seconds
+nas_plan_options: u32 struct_size flags batch; i32 training fusion reserved; u64 memory_limit
+nas_plan_info: u32 struct_size flags; u64 tensor_bytes scratch_bytes value_bytes; i64 macs; u64 steps
 nas_train_hooks: u32 struct_size flags; ptr user epoch_ended keep_going keep kept; u64 n_kept
 nas_metrics: u32 struct_size flags; f64 loss accuracy; i64 n
 nas_model_info: u32 struct_size flags; i64 height width channels classes; f64 mean[4]
@@ -154,6 +156,8 @@ nas_read_bytes ptr ptr ptr -> status
 nas_read_text ptr ptr size -> status
 nas_read_arch ptr ptr ptr -> status
 nas_reader_left ptr -> size
+nas_plan_options_init ptr -> void
+nas_arch_plan ptr ptr ptr ptr -> status
 nas_train_hooks_init ptr -> void
 nas_train_options_init ptr -> void
 nas_train_options_set ptr ptr str -> status
