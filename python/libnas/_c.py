@@ -304,7 +304,12 @@ nas_space_find_decision ptr str ptr -> status
 nas_space_count ptr ptr ptr size -> status
 nas_space_sample ptr ptr ptr -> status
 nas_space_mutate ptr ptr ptr ptr -> status
+nas_space_mutate_as ptr ptr str ptr ptr -> status
+nas_space_crossover ptr ptr ptr ptr ptr -> status
+nas_space_neighbors ptr ptr ptr -> status
+nas_space_neighbor ptr ptr u64 ptr -> status
 nas_space_at ptr u64 ptr -> status
+nas_space_published ptr u32 -> str
 nas_arch_create ptr ptr ptr size -> status
 nas_arch_parse ptr ptr str -> status
 nas_arch_hold ptr -> ptr
@@ -315,9 +320,11 @@ nas_arch_active ptr u32 -> i32
 nas_arch_text ptr -> str
 nas_arch_hash ptr -> u64
 nas_arch_network_hash ptr -> u64
+nas_arch_published_hash ptr -> u64
 nas_arch_equal ptr ptr -> i32
 nas_arch_costs ptr ptr -> status
 nas_arch_check ptr -> status
+nas_arch_encode ptr i32 ptr size ptr -> status
 nas_store_options_init ptr -> void
 nas_store_open ptr ptr str ptr -> status
 nas_store_free ptr -> void
@@ -372,6 +379,9 @@ NAS_DECISION_INTEGER = 1
 NAS_DECISION_REAL = 2
 NAS_ROLE_ARCHITECTURE = 0
 NAS_ROLE_HYPERPARAMETER = 1
+NAS_ENCODE_ONE_HOT = 0
+NAS_ENCODE_ADJACENCY = 1
+NAS_ENCODE_PATH = 2
 NAS_WANT_METRICS = 1
 NAS_WANT_ARCH_GRADIENT = 2
 NAS_WANT_WEIGHT_STEP = 4
