@@ -237,6 +237,10 @@ static nas_status give_train_hooks(rig *r, const void *given) {
     return nas_model_train_with(r->model, r->data, &brief, given);
 }
 
+static nas_status give_plan(rig *r, const void *given) {
+    return nas_arch_plan(r->arch, given, NULL, NULL);
+}
+
 static nas_status give_store(rig *r, const void *given) {
     nas_store *out = NULL;
     nas_status status = nas_store_open(&out, r->context, NULL, given);
@@ -274,6 +278,7 @@ static given_struct *given_structs(rig *r) {
     static nas_evaluator_ops evaluator = {.struct_size = sizeof evaluator, .evaluate = half};
     static nas_train_options train = NAS_TRAIN_OPTIONS_INIT;
     static nas_train_hooks train_hooks = NAS_TRAIN_HOOKS_INIT;
+    static nas_plan_options plan = NAS_PLAN_OPTIONS_INIT;
     static nas_dataset_arrays data;
     static nas_dataset_options dataset = NAS_DATASET_OPTIONS_INIT;
     static nas_op_ops op = {sizeof op, 0, NULL, probe, NULL};
@@ -290,6 +295,7 @@ static given_struct *given_structs(rig *r) {
         {"nas_controller_ops", sizeof controller, give_controller, &controller, 0},
         {"nas_evaluator_ops", sizeof evaluator, give_evaluator, &evaluator, 0},
         {"nas_train_options", sizeof train, give_train, &train, 0},
+        {"nas_plan_options", sizeof plan, give_plan, &plan, 0},
         {"nas_train_hooks", sizeof train_hooks, give_train_hooks, &train_hooks, 0},
         {"nas_dataset_arrays", sizeof data, give_arrays, &data, 0},
         {"nas_dataset_options", sizeof dataset, give_dataset, &dataset, 0},
@@ -392,6 +398,10 @@ static nas_status answer_costs(rig *r, void *out) {
     return nas_arch_costs(r->arch, out);
 }
 
+static nas_status answer_plan(rig *r, void *out) {
+    return nas_arch_plan(r->arch, NULL, out, NULL);
+}
+
 typedef struct {
     const char *name;
     size_t size;
@@ -407,6 +417,7 @@ static const answered_struct answered_structs[] = {
     {"nas_search_progress", sizeof(nas_search_progress), answer_state},
     {"nas_decision", sizeof(nas_decision), answer_decision},
     {"nas_arch_cost", sizeof(nas_arch_cost), answer_costs},
+    {"nas_plan_info", sizeof(nas_plan_info), answer_plan},
     {NULL, 0, NULL}};
 /* The library gives these to callbacks: the caller sets no size. */
 static const char *const to_callbacks[] = {"nas_op_site", "nas_train_progress", NULL};

@@ -326,6 +326,14 @@ NAS_API nas_status nas_space_count(const nas_space *space, uint64_t *count, char
 NAS_API nas_status nas_space_sample(const nas_space *space, nas_random *random, nas_arch **out);
 NAS_API nas_status nas_space_mutate(const nas_space *space, const nas_arch *parent,
                                     nas_random *random, nas_arch **out);
+NAS_API nas_status nas_space_mutate_as(const nas_space *space, const nas_arch *parent,
+                                       const char *rule, nas_random *random, nas_arch **out);
+NAS_API nas_status nas_space_crossover(const nas_space *space, const nas_arch *a, const nas_arch *b,
+                                       nas_random *random, nas_arch **out);
+NAS_API nas_status nas_space_neighbors(const nas_space *space, const nas_arch *arch,
+                                       uint64_t *count);
+NAS_API nas_status nas_space_neighbor(const nas_space *space, const nas_arch *arch, uint64_t index,
+                                      nas_arch **out);
 NAS_API nas_status nas_space_at(const nas_space *space, uint64_t index, nas_arch **out);
 typedef struct {
     int64_t integer;
@@ -334,6 +342,7 @@ typedef struct {
 NAS_API nas_status nas_arch_create(nas_arch **out, const nas_space *space, const nas_value *values,
                                    size_t n);
 NAS_API nas_status nas_arch_parse(nas_arch **out, const nas_space *space, const char *text);
+NAS_API const char *nas_space_published(const nas_space *space, uint32_t index);
 NAS_API nas_arch *nas_arch_hold(nas_arch *arch);
 NAS_API void nas_arch_free(nas_arch *arch);
 NAS_API const nas_space *nas_arch_space(const nas_arch *arch);
@@ -342,6 +351,7 @@ NAS_API int32_t nas_arch_active(const nas_arch *arch, uint32_t decision);
 NAS_API const char *nas_arch_text(const nas_arch *arch);
 NAS_API uint64_t nas_arch_hash(const nas_arch *arch);
 NAS_API uint64_t nas_arch_network_hash(const nas_arch *arch);
+NAS_API uint64_t nas_arch_published_hash(const nas_arch *arch);
 NAS_API int32_t nas_arch_equal(const nas_arch *a, const nas_arch *b);
 typedef struct {
     uint32_t struct_size, flags;
@@ -353,6 +363,9 @@ typedef struct {
     int64_t depth;
 } nas_arch_cost;
 NAS_API nas_status nas_arch_costs(const nas_arch *arch, nas_arch_cost *out);
+enum { NAS_ENCODE_ONE_HOT = 0, NAS_ENCODE_ADJACENCY = 1, NAS_ENCODE_PATH = 2 };
+NAS_API nas_status nas_arch_encode(const nas_arch *arch, int32_t encoding, double *out,
+                                   size_t capacity, size_t *needed);
 NAS_API nas_status nas_arch_check(const nas_arch *arch);
 NAS_EXTERN_C_END
 #endif
@@ -661,9 +674,44 @@ NAS_API nas_status nas_model_describe(const nas_model *model, nas_model_info *ou
 NAS_API nas_status nas_model_train(nas_model *model, const nas_dataset *data,
                                    const nas_train_options *options, nas_train_fn progress,
                                    void *user);
+typedef struct {
+    uint32_t struct_size, flags;
+    void *user;
+    nas_train_fn epoch_ended;
+    nas_status (*keep_going)(void *user);
+    nas_status (*keep)(void *user, const nas_train_progress *progress, const void *bytes, size_t n);
+    const void *kept;
+    uint64_t n_kept;
+} nas_train_hooks;
+#define NAS_TRAIN_HOOKS_INIT {sizeof(nas_train_hooks), 0, NULL, NULL, NULL, NULL, NULL, 0}
+NAS_API void nas_train_hooks_init(nas_train_hooks *hooks);
+NAS_API nas_status nas_model_train_with(nas_model *model, const nas_dataset *data,
+                                        const nas_train_options *options,
+                                        const nas_train_hooks *hooks);
 NAS_API nas_status nas_model_evaluate(nas_model *model, const nas_dataset *data, int32_t split,
                                       nas_metrics *out);
 NAS_API nas_status nas_model_predict(nas_model *model, const float *images, int64_t n, float *logits);
+typedef struct {
+    uint32_t struct_size, flags;
+    uint32_t batch;
+    int32_t training;
+    int32_t fusion;
+    int32_t reserved;
+    uint64_t memory_limit;
+} nas_plan_options;
+#define NAS_PLAN_OPTIONS_INIT {sizeof(nas_plan_options), 0, 64, 1, 1, 0, 0}
+NAS_API void nas_plan_options_init(nas_plan_options *options);
+typedef struct {
+    uint32_t struct_size, flags;
+    uint64_t tensor_bytes;
+    uint64_t scratch_bytes;
+    uint64_t value_bytes;
+    int64_t macs;
+    uint64_t steps;
+} nas_plan_info;
+#define NAS_PLAN_INFO_INIT {sizeof(nas_plan_info), 0, 0, 0, 0, 0, 0}
+NAS_API nas_status nas_arch_plan(const nas_arch *arch, const nas_plan_options *options,
+                                 nas_plan_info *info, nas_sink *to);
 NAS_API nas_status nas_model_save(const nas_model *model, const char *path);
 NAS_API nas_status nas_model_load(nas_model **out, nas_context *context, const char *path);
 NAS_API nas_status nas_model_load_weights(nas_model *model, const char *path);
