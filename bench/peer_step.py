@@ -6,7 +6,8 @@ peak in bytes.
 
     python3 bench/peer_step.py THREADS MODE BATCH WORK [OP0 .. OP5]
     MODE: default, channels_last, compile, compile_channels_last
-    WORK: nas-bench-201 (with the operations of a cell's six edges), darts, mobile
+    WORK: nas-bench-201 (with the operations of a cell's six edges), darts, mobile, layer (with kernel and
+    dilation: as bench-layer)
 """
 import resource
 import sys
@@ -204,12 +205,27 @@ def mobile():
     return nn.Sequential(*layers, conv_norm(c, 256, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 10))
 
 
-def main():
-    threads, mode, batch = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    work = sys.argv[4]
-    torch.set_num_threads(threads)
-    torch.manual_seed(1)
-    makers = {"nas-bench-201": lambda: Network(sys.argv[5:11]), "darts": Supernet, "mobile": mobile}
+def layer_step(mode, batch, kernel, dilation):
+    """Forward and backward of one separable layer, gradients of input and weights."""
+    model = separable(16, kernel, 1, dilation).train()
+    x, dy = torch.randn(2, batch, 16, 32, 32)
+    if "channels_last" in mode:
+        model = model.to(memory_format=torch.channels_last)
+        x, dy = (t.to(memory_format=torch.channels_last) for t in (x, dy))
+    x.requires_grad_()
+    run = torch.compile(model) if "compile" in mode else model
+
+    def step():
+        x.grad = None
+        for p in model.parameters():
+            p.grad = None
+        run(x).backward(dy)
+
+    return model, step
+
+
+def network_step(mode, batch, work, names):
+    makers = {"nas-bench-201": lambda: Network(names), "darts": Supernet, "mobile": mobile}
     model = makers[work]().train()
     x = torch.randn(batch, 3, 32, 32)
     y = torch.arange(batch) % 10
@@ -218,15 +234,25 @@ def main():
         x = x.to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(
         model.parameters(), 0.01, momentum=0.9, weight_decay=5e-4, nesterov=True)
-    run = model
-    if "compile" in mode:
-        run = torch.compile(model)
+    run = torch.compile(model) if "compile" in mode else model
 
     def step():
         optimizer.zero_grad(set_to_none=True)
         F.cross_entropy(run(x), y).backward()
         optimizer.step()
 
+    return model, step
+
+
+def main():
+    threads, mode, batch = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    work = sys.argv[4]
+    torch.set_num_threads(threads)
+    torch.manual_seed(1)
+    if work == "layer":
+        model, step = layer_step(mode, batch, int(sys.argv[5]), int(sys.argv[6]))
+    else:
+        model, step = network_step(mode, batch, work, sys.argv[5:])
     step()
     print(f"ready torch={torch.__version__} mode={mode} threads={threads} "
           f"params={sum(p.numel() for p in model.parameters())}", flush=True)
