@@ -59,16 +59,15 @@ static nas_status set_all(const nas_space *space, const char *what, const ni_opt
     return NAS_OK;
 }
 
-#define ROW(type, kind, member)                                                                    \
-    { #member, NI_OPTION_##kind, offsetof(type, member), NULL }
+#define ROW(type, kind, member) NI_OPTION(type, member, NI_OPTION_##kind)
 
 static nas_status make_halving(nas_controller **out, const nas_space *space,
                                const char *const *settings, size_t n_settings) {
     static const ni_option_row rows[] = {
-        ROW(nas_halving_options, F64, min_epochs), ROW(nas_halving_options, F64, max_epochs),
-        ROW(nas_halving_options, U32, eta),        ROW(nas_halving_options, U32, candidates),
-        ROW(nas_halving_options, U32, brackets),   ROW(nas_halving_options, I32, overlap),
-        ROW(nas_halving_options, I32, continues)};
+        ROW(nas_halving_options, F64, min_epochs),  ROW(nas_halving_options, F64, max_epochs),
+        ROW(nas_halving_options, U32, eta),         ROW(nas_halving_options, U32, candidates),
+        ROW(nas_halving_options, U32, brackets),    ROW(nas_halving_options, SWITCH, overlap),
+        ROW(nas_halving_options, SWITCH, continues)};
     nas_halving_options options = NAS_HALVING_OPTIONS_INIT;
     NI_TRY(set_all(space, "controller \"halving\"", rows, NI_COUNT(rows), &options, settings,
                    n_settings));
@@ -80,7 +79,7 @@ static nas_status make_asha(nas_controller **out, const nas_space *space,
     static const ni_option_row rows[] = {
         ROW(nas_asha_options, F64, min_epochs), ROW(nas_asha_options, F64, max_epochs),
         ROW(nas_asha_options, U32, eta), ROW(nas_asha_options, U32, candidates),
-        ROW(nas_asha_options, I32, continues)};
+        ROW(nas_asha_options, SWITCH, continues)};
     nas_asha_options options = NAS_ASHA_OPTIONS_INIT;
     NI_TRY(set_all(space, "controller \"asha\"", rows, NI_COUNT(rows), &options, settings,
                    n_settings));
@@ -90,10 +89,10 @@ static nas_status make_asha(nas_controller **out, const nas_space *space,
 static nas_status make_hyperband(nas_controller **out, const nas_space *space,
                                  const char *const *settings, size_t n_settings) {
     static const ni_option_row rows[] = {
-        ROW(nas_hyperband_options, F64, min_epochs), ROW(nas_hyperband_options, F64, max_epochs),
-        ROW(nas_hyperband_options, U32, eta),        ROW(nas_hyperband_options, U32, brackets),
-        ROW(nas_hyperband_options, I32, original),   ROW(nas_hyperband_options, I32, overlap),
-        ROW(nas_hyperband_options, I32, continues)};
+        ROW(nas_hyperband_options, F64, min_epochs),  ROW(nas_hyperband_options, F64, max_epochs),
+        ROW(nas_hyperband_options, U32, eta),         ROW(nas_hyperband_options, U32, brackets),
+        ROW(nas_hyperband_options, SWITCH, original), ROW(nas_hyperband_options, SWITCH, overlap),
+        ROW(nas_hyperband_options, SWITCH, continues)};
     nas_hyperband_options options = NAS_HYPERBAND_OPTIONS_INIT;
     NI_TRY(set_all(space, "controller \"hyperband\"", rows, NI_COUNT(rows), &options, settings,
                    n_settings));
@@ -106,16 +105,16 @@ static nas_status make_bohb(nas_controller **out, const nas_space *space,
                                          ROW(nas_bohb_options, F64, max_epochs),
                                          ROW(nas_bohb_options, U32, eta),
                                          ROW(nas_bohb_options, U32, brackets),
-                                         ROW(nas_bohb_options, I32, original),
-                                         ROW(nas_bohb_options, I32, overlap),
-                                         ROW(nas_bohb_options, I32, continues),
+                                         ROW(nas_bohb_options, SWITCH, original),
+                                         ROW(nas_bohb_options, SWITCH, overlap),
+                                         ROW(nas_bohb_options, SWITCH, continues),
                                          ROW(nas_bohb_options, F64, random_fraction),
                                          ROW(nas_bohb_options, F64, bandwidth_factor),
                                          ROW(nas_bohb_options, F64, min_bandwidth),
                                          ROW(nas_bohb_options, U32, min_points),
                                          ROW(nas_bohb_options, U32, top_percent),
                                          ROW(nas_bohb_options, U32, samples),
-                                         ROW(nas_bohb_options, I32, ordinal)};
+                                         ROW(nas_bohb_options, SWITCH, ordinal)};
     nas_bohb_options options = NAS_BOHB_OPTIONS_INIT;
     NI_TRY(set_all(space, "controller \"bohb\"", rows, NI_COUNT(rows), &options, settings,
                    n_settings));

@@ -627,7 +627,7 @@ static void test_options(void **state) {
         {"bohb", "top_percent=0", NAS_E_INVALID, "top_percent is 0, must be in 1 .. 99"},
         {"bohb", "samples=0", NAS_E_INVALID, "samples"},
         {"bohb", "min_bandwidth=0", NAS_E_INVALID, "min_bandwidth"},
-        {"bohb", "overlap=2", NAS_E_INVALID, "overlap is 2"},
+        {"bohb", "overlap=2", NAS_E_INVALID, "overlap"},
         {"bohb", "random_fracton=1", NAS_E_NOT_FOUND, "did you mean 'random_fraction'"},
         {"halving", "candidates=2000000", NAS_E_INVALID, "0 .. 1000000"},
         {"asha", "eta=three", NAS_E_INVALID, "'three'"},
