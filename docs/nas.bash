@@ -40,7 +40,7 @@ _nas() {
         return
         ;;
     --controller)
-        _nas_words "evolution random"
+        _nas_words "asha bohb evolution halving hyperband random"
         return
         ;;
     --as)

@@ -44,6 +44,23 @@ static int open_search(job *j, const nas_search_hooks *hooks) {
     return status < 0 ? tool_failed(j->context) : 0;
 }
 
+/* How far the ranks of short trainings hold in longer ones: the lines of the controller's
+ * description that say so, where it is one that promotes. */
+static nas_status say_ranks(const job *j) {
+    nas_sink *sink;
+    size_t n;
+    nas_status status = nas_sink_memory(&sink, j->context);
+    if (status < 0) return status;
+    status = nas_controller_describe(j->parts.controller, sink);
+    const char *line = status < 0 ? NULL : nas_sink_data(sink, &n);
+    for (const char *end; line && (end = strchr(line, '\n')); line = end + 1) {
+        const char *about = strstr(line, "rank correlation");
+        if (about && about < end) printf("%.*s\n", (int)(end - line), line);
+    }
+    nas_sink_free(sink);
+    return status;
+}
+
 static int search(job *j) {
     nas_search_hooks hooks;
     int code = tool_parts_options(&j->parts, &j->settings, &j->options);
@@ -66,6 +83,7 @@ static int search(job *j) {
         printf("search: %" PRIu64 " trials, %" PRIu64
                " distinct networks, longest line of parents %" PRIu64 ", %s (%s)\n",
                p.trials, p.distinct, p.generations, text, nas_ended_text(ended));
+        if (say_ranks(j) < 0) return tool_failed(j->context);
         fflush(stdout);
     }
     return tool_interrupted ? interrupted(j) : 0;
@@ -168,6 +186,32 @@ static int leave(job *j, const nas_trial *best, const nas_arch *arch, const char
     return code;
 }
 
+/* The best one's hyper-parameters are those of its longer training too, but for what `final` names.
+ */
+static int take_hyper(job *j, const nas_arch *arch) {
+    for (uint32_t d = 0; d < nas_space_decisions(j->parts.space); d++) {
+        nas_decision about = {.struct_size = sizeof about};
+        nas_value value;
+        char text[160];
+        if (nas_space_decision(j->parts.space, d, &about) < 0) return tool_failed(j->context);
+        if (about.role != NAS_ROLE_HYPERPARAMETER || !nas_arch_active(arch, d) ||
+            strcmp(about.name, "epochs") == 0 ||
+            tool_settings_get(&j->settings, "final", about.name, NULL))
+            continue;
+        if (nas_arch_value(arch, d, &value) < 0) return tool_failed(j->context);
+        if (about.kind == NAS_DECISION_REAL)
+            snprintf(text, sizeof text, "%s=%.17g", about.name, value.real);
+        else if (about.kind == NAS_DECISION_INTEGER)
+            snprintf(text, sizeof text, "%s=%" PRId64, about.name, value.integer);
+        else
+            snprintf(text, sizeof text, "%s=%s", about.name, about.alternatives[value.integer]);
+        nas_status status = nas_train_options_set(j->context, &j->parts.final, text);
+        if (status < 0 && status != NAS_E_NOT_FOUND) /* another evaluator's may be unknown here */
+            return tool_failed(j->context);
+    }
+    return 0;
+}
+
 static int finish(job *j) {
     nas_trial best = {.struct_size = sizeof best};
     nas_arch *arch = NULL;
@@ -179,7 +223,9 @@ static int finish(job *j) {
     fflush(stdout);
     char *weights = tool_join(j->folder, "best.safetensors"),
          *file = tool_join(j->folder, "best.arch"), *what = identity(j, arch);
-    int code = weights && file && what ? leave(j, &best, arch, what, weights, file) : tool_memory();
+    int code = take_hyper(j, arch);
+    if (!code)
+        code = weights && file && what ? leave(j, &best, arch, what, weights, file) : tool_memory();
     free(weights);
     free(file);
     free(what);

@@ -92,5 +92,87 @@ NAS_API void nas_evolution_options_init(nas_evolution_options *options);
 NAS_API nas_status nas_controller_evolution(nas_controller **out, const nas_space *space,
                                             const nas_evolution_options *options);
 
+/* ---- bands: many candidates for a few epochs, the better ones for more -------------------------
+ *
+ * These propose the fidelity "epochs". A promotion goes on from the weights of the trial that it
+ * promotes (NAS_FROM_CONTINUE) unless continues is 0: then it trains anew. A trial that failed or
+ * vanished is never promoted and holds nothing up. Rungs: max_epochs / eta^k, down to min_epochs. */
+
+/* Successive halving: Jamieson and Talwalkar, "Non-stochastic best arm identification and
+ * hyperparameter optimization", AISTATS 2016. */
+typedef struct {
+    uint32_t struct_size, flags;
+    double min_epochs, max_epochs; /* 1, 27 */
+    uint32_t eta;                  /* 3: one of so many is promoted */
+    uint32_t candidates;           /* of the first rung; 0: eta^(rungs - 1) */
+    uint32_t brackets;             /* how often; 0: until the budget ends */
+    int32_t overlap;               /* 1: the next bracket begins while a rung waits for its results.
+                                      0: NAS_WAIT */
+    int32_t continues;             /* 1 */
+    int32_t reserved;
+} nas_halving_options;
+#define NAS_HALVING_OPTIONS_INIT {sizeof(nas_halving_options), 0, 1, 27, 3, 0, 0, 1, 1, 0}
+NAS_API void nas_halving_options_init(nas_halving_options *options);
+NAS_API nas_status nas_controller_halving(nas_controller **out, const nas_space *space,
+                                          const nas_halving_options *options);
+
+/* Asynchronous successive halving: Li et al., "A system for massively parallel hyperparameter
+ * tuning", MLSys 2020, algorithm 2. It never waits while candidates are left. */
+typedef struct {
+    uint32_t struct_size, flags;
+    double min_epochs, max_epochs; /* 1, 27 */
+    uint32_t eta;                  /* 3 */
+    uint32_t candidates;           /* sampled in all; 0: until the budget ends */
+    int32_t continues;             /* 1 */
+    int32_t reserved;
+} nas_asha_options;
+#define NAS_ASHA_OPTIONS_INIT {sizeof(nas_asha_options), 0, 1, 27, 3, 0, 1, 0}
+NAS_API void nas_asha_options_init(nas_asha_options *options);
+NAS_API nas_status nas_controller_asha(nas_controller **out, const nas_space *space,
+                                       const nas_asha_options *options);
+
+/* Hyperband: Li et al., "Hyperband: a novel bandit-based approach to hyperparameter optimization",
+ * JMLR 2018; brackets as in Falkner et al. 2018's code, or as in the paper. */
+typedef struct {
+    uint32_t struct_size, flags;
+    double min_epochs, max_epochs; /* 1, 27 */
+    uint32_t eta;                  /* 3 */
+    uint32_t brackets;             /* 0: until the budget ends */
+    int32_t original;              /* 0: sizes of HpBandSter; 1: of Li et al. */
+    int32_t overlap;               /* 1 */
+    int32_t continues;             /* 1 */
+    int32_t reserved;
+} nas_hyperband_options;
+#define NAS_HYPERBAND_OPTIONS_INIT {sizeof(nas_hyperband_options), 0, 1, 27, 3, 0, 0, 1, 1, 0}
+NAS_API void nas_hyperband_options_init(nas_hyperband_options *options);
+NAS_API nas_status nas_controller_hyperband(nas_controller **out, const nas_space *space,
+                                            const nas_hyperband_options *options);
+
+/* BOHB: Falkner et al., "BOHB: robust and efficient hyperparameter optimization at scale", ICML
+ * 2018: Hyperband whose candidates come from kernel densities of good and bad ones. */
+typedef struct {
+    uint32_t struct_size, flags;
+    double min_epochs, max_epochs; /* 1, 27 */
+    double random_fraction;        /* 1/3: of the candidates, sampled uniformly. 1: Hyperband */
+    double bandwidth_factor;       /* 3: proposals are so much wider than the density */
+    double min_bandwidth;          /* 1e-3 */
+    uint32_t eta;                  /* 3 */
+    uint32_t brackets;             /* 0: until the budget ends */
+    uint32_t min_points;           /* of good ones and of bad ones in a model; 0, and what is less
+                                      than it: decisions + 1 */
+    uint32_t top_percent;          /* 15: of the results are the good ones */
+    uint32_t samples;              /* 64: drawn for a proposal, the most promising is taken */
+    int32_t original;              /* 0 */
+    int32_t overlap;               /* 1 */
+    int32_t continues;             /* 1 */
+    int32_t ordinal;               /* 1: a choice among rising numbers is ordered, not categorical */
+    int32_t reserved;
+} nas_bohb_options;
+#define NAS_BOHB_OPTIONS_INIT                                                                      \
+    {sizeof(nas_bohb_options), 0, 1, 27, 1.0 / 3, 3, 1e-3, 3, 0, 0, 15, 64, 0, 1, 1, 1, 0}
+NAS_API void nas_bohb_options_init(nas_bohb_options *options);
+NAS_API nas_status nas_controller_bohb(nas_controller **out, const nas_space *space,
+                                       const nas_bohb_options *options);
+
 NAS_EXTERN_C_END
 #endif

@@ -50,6 +50,77 @@ static nas_status make_evolution(nas_controller **out, const nas_space *space,
     return nas_controller_evolution(out, space, &options);
 }
 
+/* Settings of the bands, which have real numbers among them. */
+static nas_status set_all(const nas_space *space, const char *what, const ni_option_row *rows,
+                          size_t n_rows, void *options, const char *const *settings,
+                          size_t n_settings) {
+    for (size_t i = 0; i < n_settings; i++)
+        NI_TRY(ni_option_set(ni_space_context(space), what, rows, n_rows, options, settings[i]));
+    return NAS_OK;
+}
+
+#define ROW(type, kind, member) NI_OPTION(type, member, NI_OPTION_##kind)
+
+static nas_status make_halving(nas_controller **out, const nas_space *space,
+                               const char *const *settings, size_t n_settings) {
+    static const ni_option_row rows[] = {
+        ROW(nas_halving_options, F64, min_epochs),  ROW(nas_halving_options, F64, max_epochs),
+        ROW(nas_halving_options, U32, eta),         ROW(nas_halving_options, U32, candidates),
+        ROW(nas_halving_options, U32, brackets),    ROW(nas_halving_options, SWITCH, overlap),
+        ROW(nas_halving_options, SWITCH, continues)};
+    nas_halving_options options = NAS_HALVING_OPTIONS_INIT;
+    NI_TRY(set_all(space, "controller \"halving\"", rows, NI_COUNT(rows), &options, settings,
+                   n_settings));
+    return nas_controller_halving(out, space, &options);
+}
+
+static nas_status make_asha(nas_controller **out, const nas_space *space,
+                            const char *const *settings, size_t n_settings) {
+    static const ni_option_row rows[] = {
+        ROW(nas_asha_options, F64, min_epochs), ROW(nas_asha_options, F64, max_epochs),
+        ROW(nas_asha_options, U32, eta), ROW(nas_asha_options, U32, candidates),
+        ROW(nas_asha_options, SWITCH, continues)};
+    nas_asha_options options = NAS_ASHA_OPTIONS_INIT;
+    NI_TRY(set_all(space, "controller \"asha\"", rows, NI_COUNT(rows), &options, settings,
+                   n_settings));
+    return nas_controller_asha(out, space, &options);
+}
+
+static nas_status make_hyperband(nas_controller **out, const nas_space *space,
+                                 const char *const *settings, size_t n_settings) {
+    static const ni_option_row rows[] = {
+        ROW(nas_hyperband_options, F64, min_epochs),  ROW(nas_hyperband_options, F64, max_epochs),
+        ROW(nas_hyperband_options, U32, eta),         ROW(nas_hyperband_options, U32, brackets),
+        ROW(nas_hyperband_options, SWITCH, original), ROW(nas_hyperband_options, SWITCH, overlap),
+        ROW(nas_hyperband_options, SWITCH, continues)};
+    nas_hyperband_options options = NAS_HYPERBAND_OPTIONS_INIT;
+    NI_TRY(set_all(space, "controller \"hyperband\"", rows, NI_COUNT(rows), &options, settings,
+                   n_settings));
+    return nas_controller_hyperband(out, space, &options);
+}
+
+static nas_status make_bohb(nas_controller **out, const nas_space *space,
+                            const char *const *settings, size_t n_settings) {
+    static const ni_option_row rows[] = {ROW(nas_bohb_options, F64, min_epochs),
+                                         ROW(nas_bohb_options, F64, max_epochs),
+                                         ROW(nas_bohb_options, U32, eta),
+                                         ROW(nas_bohb_options, U32, brackets),
+                                         ROW(nas_bohb_options, SWITCH, original),
+                                         ROW(nas_bohb_options, SWITCH, overlap),
+                                         ROW(nas_bohb_options, SWITCH, continues),
+                                         ROW(nas_bohb_options, F64, random_fraction),
+                                         ROW(nas_bohb_options, F64, bandwidth_factor),
+                                         ROW(nas_bohb_options, F64, min_bandwidth),
+                                         ROW(nas_bohb_options, U32, min_points),
+                                         ROW(nas_bohb_options, U32, top_percent),
+                                         ROW(nas_bohb_options, U32, samples),
+                                         ROW(nas_bohb_options, SWITCH, ordinal)};
+    nas_bohb_options options = NAS_BOHB_OPTIONS_INIT;
+    NI_TRY(set_all(space, "controller \"bohb\"", rows, NI_COUNT(rows), &options, settings,
+                   n_settings));
+    return nas_controller_bohb(out, space, &options);
+}
+
 static const struct {
     const char *name, *settings;
     nas_status (*make)(nas_controller **out, const nas_space *space, const char *const *settings,
@@ -67,6 +138,47 @@ static const struct {
      "retries = 100: see distinct, 0 .. 1000000\n"
      "mutations = 1: decisions changed in a child, 1 .. 1000\n",
      make_evolution},
+    {"halving",
+     "min_epochs = 1: least training of a candidate\n"
+     "max_epochs = 27: most; rungs are max_epochs / eta^k\n"
+     "eta = 3: one of so many is promoted, 2 .. 1000\n"
+     "candidates = 0: of the first rung; 0: eta^(rungs - 1)\n"
+     "brackets = 0: so many, then it is done; 0: until the budget ends\n"
+     "overlap = yes: the next bracket begins while a rung waits; no: nothing is proposed\n"
+     "continues = yes: promotions go on from weights; no: they train anew\n",
+     make_halving},
+    {"asha",
+     "min_epochs = 1: least training of a candidate\n"
+     "max_epochs = 27: most; rungs are max_epochs / eta^k\n"
+     "eta = 3: one of so many is promoted, 2 .. 1000\n"
+     "candidates = 0: sampled in all; 0: until the budget ends\n"
+     "continues = yes: promotions go on from weights; no: they train anew\n",
+     make_asha},
+    {"hyperband",
+     "min_epochs = 1: least training of a candidate\n"
+     "max_epochs = 27: most; rungs are max_epochs / eta^k\n"
+     "eta = 3: one of so many is promoted, 2 .. 1000\n"
+     "brackets = 0: so many, then it is done; 0: until the budget ends\n"
+     "original = no: sizes of HpBandSter; yes: of Li et al.\n"
+     "overlap = yes: the next bracket begins while a rung waits; no: nothing is proposed\n"
+     "continues = yes: promotions go on from weights; no: they train anew\n",
+     make_hyperband},
+    {"bohb",
+     "min_epochs = 1: least training of a candidate\n"
+     "max_epochs = 27: most; rungs are max_epochs / eta^k\n"
+     "eta = 3: one of so many is promoted, 2 .. 1000\n"
+     "brackets = 0: so many, then it is done; 0: until the budget ends\n"
+     "original = no: sizes of HpBandSter; yes: of Li et al.\n"
+     "overlap = yes: the next bracket begins while a rung waits; no: nothing is proposed\n"
+     "continues = yes: promotions go on from weights; no: they train anew\n"
+     "random_fraction = 0.3333333333333333: of the candidates, sampled; 1: Hyperband\n"
+     "bandwidth_factor = 3: proposals are so much wider than the density\n"
+     "min_bandwidth = 1e-3: of the densities, in 0 .. 1\n"
+     "min_points = 0: rows of each density; at least decisions + 1\n"
+     "top_percent = 15: of the results are the good ones\n"
+     "samples = 64: drawn for a proposal\n"
+     "ordinal = yes: a choice among rising numbers is ordered; no: categorical\n",
+     make_bohb},
 };
 
 const char *nas_controller_builtin(uint32_t index) {
@@ -91,8 +203,15 @@ nas_status nas_controller_named(nas_controller **out, const nas_space *space, co
             return builtin[i].make(out, space, settings, n_settings);
     }
     const char *near = ni_nearest(name, names, NI_COUNT(names));
-    return ni_fail(context, NAS_E_NOT_FOUND,
-                   near ? "no controller is named \"%s\"; did you mean \"%s\"?"
-                        : "no controller is named \"%s\"; there are random and evolution%s",
-                   name, near ? near : "");
+    if (near)
+        return ni_fail(context, NAS_E_NOT_FOUND,
+                       "no controller is named \"%s\"; did you mean \"%s\"?", name, near);
+    char all[256] = "";
+    for (size_t i = 0; i < NI_COUNT(names); i++)
+        if (strlen(all) + strlen(names[i]) + 6 < sizeof all) {
+            if (i) strcat(all, i + 1 < NI_COUNT(names) ? ", " : " and ");
+            strcat(all, names[i]);
+        }
+    return ni_fail(context, NAS_E_NOT_FOUND, "no controller is named \"%s\"; there are %s", name,
+                   all);
 }

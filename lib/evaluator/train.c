@@ -23,7 +23,7 @@ static nas_status prepare(void *self, const nas_space *space, nas_dataset *data)
 
 /* Settings of one trial: the evaluator's, then the space's hyper-parameters, then the fidelity. */
 static nas_status trial_options(const evaluator *e, const nas_proposal *asked, const nas_arch *arch,
-                                nas_train_options *o) {
+                                uint64_t began, nas_train_options *o) {
     double v;
     *o = e->o;
     if (ni_arch_hyper(arch, "learning_rate", &v)) o->learning_rate = v;
@@ -40,8 +40,8 @@ static nas_status trial_options(const evaluator *e, const nas_proposal *asked, c
     }
     o->epochs = nas_proposal_fidelity(asked, "epochs", o->epochs);
     o->data_fraction = nas_proposal_fidelity(asked, "data_fraction", o->data_fraction);
-    /* every trial has streams of its own */
-    uint64_t words[2] = {nas_proposal_seed(asked) + e->o.seed, nas_proposal_trial(asked)};
+    /* every training has streams of its own */
+    uint64_t words[2] = {nas_proposal_seed(asked) + e->o.seed, began};
     o->seed = ni_hash(words, sizeof words);
     return NAS_OK;
 }
@@ -53,12 +53,18 @@ typedef struct {
     ni_trainer *trainer;
     nas_train_progress before; /* of the checkpoint that it goes on from */
     bool loaded;
+    uint64_t began;   /* the trial that began this training */
+    const void *kept; /* borrowed; n_kept 0: it begins here */
+    size_t n_kept;
+    bool own; /* it is of this very trial */
 } trial;
 
 enum { NUMBERS_KEPT = 9 };
 
-/* A checkpoint: the trainer, the progress, and the result so far (its curves), so that a trial that
- * goes on from it ends as one that was never broken off. */
+/* A checkpoint: the trial that began the training, the trainer, the progress, and the result so far
+ * (its curves), so that a trial that goes on from it ends as one that was never broken off. A trial
+ * that continues another uses the random streams of the one that began, and so does what that one
+ * would have done had it gone on. */
 static nas_status keep(trial *t, const nas_train_progress *p) {
     const double numbers[NUMBERS_KEPT] = {
         p->epoch,        p->epochs,         (double)p->step,    (double)p->steps,
@@ -67,7 +73,8 @@ static nas_status keep(trial *t, const nas_train_progress *p) {
     nas_writer *writer;
     size_t n;
     NI_TRY(nas_writer_create(&writer, t->e->context));
-    nas_status status = ni_trainer_save(t->trainer, writer);
+    nas_status status = nas_write_u64(writer, t->began);
+    if (status >= 0) status = ni_trainer_save(t->trainer, writer);
     if (status >= 0) status = nas_write_f64s(writer, numbers, NUMBERS_KEPT);
     if (status >= 0) status = ni_result_save(nas_result_so_far(t->out), writer);
     if (status >= 0) {
@@ -123,23 +130,33 @@ static nas_status load_result(trial *t, nas_reader *from) {
     return status;
 }
 
-/* A checkpoint of this very trial, or of the one that it continues; of that one the curves are not
- * this one's. */
-static nas_status load(trial *t) {
-    const void *bytes;
-    size_t n;
+/* A checkpoint of this very trial, or of the one that it continues: whose streams are they? */
+static nas_status look(trial *t, const nas_proposal *asked) {
     nas_reader *reader;
-    bool own = true;
-    NI_TRY(nas_report_kept(t->progress, &bytes, &n));
-    if (n == 0) {
-        own = false;
-        NI_TRY(nas_report_from(t->progress, &bytes, &n));
+    t->began = nas_proposal_trial(asked);
+    t->own = true;
+    NI_TRY(nas_report_kept(t->progress, &t->kept, &t->n_kept));
+    if (t->n_kept == 0) {
+        t->own = false;
+        NI_TRY(nas_report_from(t->progress, &t->kept, &t->n_kept));
     }
-    if (n == 0) return NAS_OK;
-    NI_TRY(nas_reader_create(&reader, t->e->context, bytes, n));
-    nas_status status = ni_trainer_load(t->trainer, reader);
+    if (t->n_kept == 0) return NAS_OK;
+    NI_TRY(nas_reader_create(&reader, t->e->context, t->kept, t->n_kept));
+    nas_status status = nas_read_u64(reader, &t->began);
+    nas_reader_free(reader);
+    return status;
+}
+
+/* What was found; of a trial that this one continues the curves are not this one's. */
+static nas_status load(trial *t) {
+    nas_reader *reader;
+    uint64_t began;
+    if (t->n_kept == 0) return NAS_OK;
+    NI_TRY(nas_reader_create(&reader, t->e->context, t->kept, t->n_kept));
+    nas_status status = nas_read_u64(reader, &began);
+    if (status >= 0) status = ni_trainer_load(t->trainer, reader);
     if (status >= 0) status = load_progress(t, reader);
-    if (status >= 0 && own) status = load_result(t, reader);
+    if (status >= 0 && t->own) status = load_result(t, reader);
     nas_reader_free(reader);
     return status;
 }
@@ -168,12 +185,14 @@ static nas_status run(trial *t, const nas_proposal *asked, const nas_arch *arch)
     ni_net net;
     nas_train_progress last;
     bool late = false;
-    NI_TRY(trial_options(e, asked, arch, &o));
+    NI_TRY(look(t, asked));
+    NI_TRY(trial_options(e, asked, arch, t->began, &o));
     NI_TRY(ni_arch_network(&net, &build, arch, o.dropout));
     NI_TRY(ni_trainer_create(&t->trainer, e->context, &net, &o));
     NI_TRY(load(t));
-    ni_fit fit = {t->trainer, e->data, &o, nas_proposal_trial(asked),    epoch_ended,
-                  keep_going, t,       0,  t->loaded ? &t->before : NULL};
+    ni_fit fit = {t->trainer, e->data,     &o,
+                  t->began,   epoch_ended, keep_going,
+                  t,          0,           t->loaded ? &t->before : NULL};
     if (t->progress && t->progress->deadline > 0) fit.deadline = t->progress->deadline;
     if (o.max_seconds > 0) {
         double limit = ni_clock() + (double)o.max_seconds;

@@ -106,6 +106,19 @@ nas_status ni_turn_begin(nas_search *s, ni_turn *turn) {
     return NAS_OK;
 }
 
+/* The trial whose weights stand for those of `trial`: a cached one has the weights of the trial
+ * whose result it got. */
+static uint64_t with_weights(nas_search *s, uint64_t trial) {
+    uint64_t other = trial;
+    ni_mutex_lock(s->lock);
+    const ni_trial_row *row = ni_store_row(s->store, trial);
+    if (row && row->state == NAS_STATE_CACHED && row->reuse_key &&
+        !ni_map_get(s->reuse, row->reuse_key, &other))
+        other = trial;
+    ni_mutex_unlock(s->lock);
+    return other;
+}
+
 static nas_status evaluate(ni_turn *turn, nas_reporter *reporter) {
     nas_search *s = turn->search;
     void *kept = NULL, *from = NULL;
@@ -117,7 +130,7 @@ static nas_status evaluate(ni_turn *turn, nas_reporter *reporter) {
         turn->kept = kept != NULL;
     }
     if (status >= 0 && origin != NAS_TRIAL_NONE)
-        status = ni_store_get_kept(s->store, origin, &from, &reporter->n_from);
+        status = ni_store_get_kept(s->store, with_weights(s, origin), &from, &reporter->n_from);
     if (status < 0) { /* the store's failure is not the network's */
         atomic_store(&s->keep_failed, status);
         goto end;

@@ -18,6 +18,15 @@ nas_controller_ops: u32 struct_size flags; ptr ask tell forget save load describ
 nas_random_options: u32 struct_size flags; i32 replacement reserved
 nas_evolution_options: u32 struct_size flags population sample; i32 replacement distinct; u32
     retries mutations
+nas_halving_options: u32 struct_size flags; f64 min_epochs max_epochs; u32 eta candidates brackets;
+    i32 overlap continues reserved
+nas_asha_options: u32 struct_size flags; f64 min_epochs max_epochs; u32 eta candidates; i32
+    continues reserved
+nas_hyperband_options: u32 struct_size flags; f64 min_epochs max_epochs; u32 eta brackets; i32
+    original overlap continues reserved
+nas_bohb_options: u32 struct_size flags; f64 min_epochs max_epochs random_fraction
+    bandwidth_factor min_bandwidth; u32 eta brackets min_points top_percent samples; i32 original
+    overlap continues ordinal reserved
 nas_dataset_options: u32 struct_size flags; i64 validation; i32 balanced normalise; f64 mean[4]
     deviation[4]; i32 flip crop_pad cutout reserved; i64 limit_train limit_test
 nas_dataset_arrays: u32 struct_size flags; i64 n_train n_test height width channels classes; ptr
@@ -99,6 +108,14 @@ nas_random_options_init ptr -> void
 nas_controller_random ptr ptr ptr -> status
 nas_evolution_options_init ptr -> void
 nas_controller_evolution ptr ptr ptr -> status
+nas_halving_options_init ptr -> void
+nas_controller_halving ptr ptr ptr -> status
+nas_asha_options_init ptr -> void
+nas_controller_asha ptr ptr ptr -> status
+nas_hyperband_options_init ptr -> void
+nas_controller_hyperband ptr ptr ptr -> status
+nas_bohb_options_init ptr -> void
+nas_controller_bohb ptr ptr ptr -> status
 nas_dataset_options_init ptr -> void
 nas_dataset_options_set ptr ptr str -> status
 nas_dataset_open ptr ptr str ptr -> status

@@ -157,6 +157,34 @@ static nas_status give_evolution(rig *r, const void *given) {
     return status;
 }
 
+static nas_status give_halving(rig *r, const void *given) {
+    nas_controller *out = NULL;
+    nas_status status = nas_controller_halving(&out, r->letters, given);
+    nas_controller_free(out);
+    return status;
+}
+
+static nas_status give_asha(rig *r, const void *given) {
+    nas_controller *out = NULL;
+    nas_status status = nas_controller_asha(&out, r->letters, given);
+    nas_controller_free(out);
+    return status;
+}
+
+static nas_status give_hyperband(rig *r, const void *given) {
+    nas_controller *out = NULL;
+    nas_status status = nas_controller_hyperband(&out, r->letters, given);
+    nas_controller_free(out);
+    return status;
+}
+
+static nas_status give_bohb(rig *r, const void *given) {
+    nas_controller *out = NULL;
+    nas_status status = nas_controller_bohb(&out, r->letters, given);
+    nas_controller_free(out);
+    return status;
+}
+
 static nas_status give_controller(rig *r, const void *given) {
     nas_controller *out = NULL;
     nas_status status = nas_controller_create(&out, r->context, "mine", given, r);
@@ -274,6 +302,10 @@ static given_struct *given_structs(rig *r) {
     static nas_allocator allocator = {sizeof allocator, 0, NULL, allocate, reallocate, release};
     static nas_random_options random = NAS_RANDOM_OPTIONS_INIT;
     static nas_evolution_options evolution = NAS_EVOLUTION_OPTIONS_INIT;
+    static nas_halving_options halving = NAS_HALVING_OPTIONS_INIT;
+    static nas_asha_options asha = NAS_ASHA_OPTIONS_INIT;
+    static nas_hyperband_options hyperband = NAS_HYPERBAND_OPTIONS_INIT;
+    static nas_bohb_options bohb = NAS_BOHB_OPTIONS_INIT;
     static nas_controller_ops controller = {.struct_size = sizeof controller, .ask = no_ask};
     static nas_evaluator_ops evaluator = {.struct_size = sizeof evaluator, .evaluate = half};
     static nas_train_options train = NAS_TRAIN_OPTIONS_INIT;
@@ -292,6 +324,10 @@ static given_struct *given_structs(rig *r) {
         {"nas_allocator", sizeof allocator, give_allocator, &allocator, 1},
         {"nas_random_options", sizeof random, give_random, &random, 0},
         {"nas_evolution_options", sizeof evolution, give_evolution, &evolution, 0},
+        {"nas_halving_options", sizeof halving, give_halving, &halving, 0},
+        {"nas_asha_options", sizeof asha, give_asha, &asha, 0},
+        {"nas_hyperband_options", sizeof hyperband, give_hyperband, &hyperband, 0},
+        {"nas_bohb_options", sizeof bohb, give_bohb, &bohb, 0},
         {"nas_controller_ops", sizeof controller, give_controller, &controller, 0},
         {"nas_evaluator_ops", sizeof evaluator, give_evaluator, &evaluator, 0},
         {"nas_train_options", sizeof train, give_train, &train, 0},

@@ -88,7 +88,7 @@ static void test_named(void **state) {
           nas_controller_named(&controller, f.space, "evolution", choice, 1));
     FAILS(f.context, NAS_E_NOT_FOUND, "did you mean \"random\"",
           nas_controller_named(&controller, f.space, "randon", NULL, 0));
-    FAILS(f.context, NAS_E_NOT_FOUND, "there are random and evolution",
+    FAILS(f.context, NAS_E_NOT_FOUND, "there are random, evolution",
           nas_controller_named(&controller, f.space, "gradient descent", NULL, 0));
     for (uint32_t i = 0; nas_controller_builtin(i); i++) {
         const char *settings = nas_controller_settings(nas_controller_builtin(i));

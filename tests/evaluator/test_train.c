@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include "allocator.h"
 #include "evaluator/evaluator.h"
-#include "libnas/model.h"
+#include "libnas/libnas.h"
 
 static const char text[] = "space: little\n"
                            "network: {image: {height: 8, width: 8, channels: 1, classes: 3}, stem: "
@@ -24,7 +24,8 @@ typedef struct {
 } world;
 
 /* Three classes told apart by where a bright square lies, in noise. */
-static nas_status make_data(nas_context *context, nas_dataset **out) {
+static nas_status make_data_with(nas_context *context, nas_dataset **out,
+                                 const nas_dataset_options *options) {
     enum { N = 600, T = 120 };
     uint8_t *pixels = calloc(N + T, 64);
     int32_t *labels = calloc(N + T, sizeof *labels);
@@ -50,10 +51,14 @@ static nas_status make_data(nas_context *context, nas_dataset **out) {
     a.train_labels = labels;
     a.test_bytes = pixels + N * 64;
     a.test_labels = labels + N;
-    nas_status status = nas_dataset_from_arrays(out, context, &a, NULL);
+    nas_status status = nas_dataset_from_arrays(out, context, &a, options);
     free(pixels);
     free(labels);
     return status;
+}
+
+static nas_status make_data(nas_context *context, nas_dataset **out) {
+    return make_data_with(context, out, NULL);
 }
 
 static void start(world *w, uint32_t threads) {
@@ -491,6 +496,90 @@ static void checkpoints_lose_nothing(void **state) {
     end(&w);
 }
 
+/* ---- promotions
+ * ------------------------------------------------------------------------------------ */
+
+/* A search by "halving" over 3 candidates. */
+static nas_search *halve(world *w, nas_controller **controller, nas_evaluator **evaluator,
+                         nas_dataset *data, const char *low, const char *high, int32_t schedule) {
+    nas_train_options o = brief();
+    nas_search_options search;
+    nas_search *out;
+    int32_t ended;
+    const char *settings[] = {low, high, "candidates=3", "brackets=1"};
+    o.schedule = schedule;
+    o.warmup = 0.5;
+    o.dropout = 0.2;
+    o.ema = 0.9;
+    assert_int_equal(nas_controller_named(controller, w->space, "halving", settings, 4), NAS_OK);
+    assert_int_equal(nas_evaluator_train(evaluator, w->context, &o), NAS_OK);
+    const nas_named_evaluator named = {"train", *evaluator};
+    nas_search_options_init(&search);
+    search.space = w->space;
+    search.controller = *controller;
+    search.evaluators = &named;
+    search.n_evaluators = 1;
+    search.data = data;
+    search.seed = 5;
+    search.window = 2;
+    assert_int_equal(nas_search_create(&out, w->context, &search), NAS_OK);
+    assert_int_equal(nas_search_run(out, &ended), NAS_OK);
+    assert_int_equal(ended, NAS_ENDED_CONTROLLER);
+    return out;
+}
+
+/* Where the rate of a step does not depend on how long the training will be, one that is promoted
+ * is the one that would have been trained in one go, to the last bit; where the rate falls towards
+ * the end of each, it is another. */
+static void promoted_equals_straight(void **state) {
+    (void)state;
+    static const char *const metrics[] = {"accuracy", "loss", "train_loss", "train_accuracy"};
+    for (int32_t schedule = NAS_SCHEDULE_CONSTANT; schedule <= NAS_SCHEDULE_COSINE; schedule++) {
+        world w;
+        nas_controller *controllers[2];
+        nas_evaluator *evaluators[2];
+        nas_dataset *data;
+        nas_trial promoted = {.struct_size = sizeof promoted},
+                  straight = {.struct_size = sizeof straight};
+        nas_dataset_options options = NAS_DATASET_OPTIONS_INIT;
+        int same = 0;
+        start(&w, 1);
+        options.validation = 100;
+        options.flip = 1;
+        options.crop_pad = 1;
+        assert_int_equal(make_data_with(w.context, &data, &options), NAS_OK);
+        nas_search *rungs = halve(&w, &controllers[0], &evaluators[0], data, "min_epochs=1",
+                                  "max_epochs=3", schedule),
+                   *in_one = halve(&w, &controllers[1], &evaluators[1], data, "min_epochs=3",
+                                   "max_epochs=3", schedule);
+        assert_int_equal(nas_search_trials(rungs), 4);
+        assert_int_equal(nas_search_trials(in_one), 3);
+        assert_int_equal(nas_search_trial(rungs, 3, &promoted), NAS_OK);
+        assert_true(promoted.from < 3);
+        assert_int_equal(nas_search_trial(in_one, promoted.from, &straight), NAS_OK);
+        assert_string_equal(promoted.arch, straight.arch);
+        for (int i = 0; i < 4; i++) {
+            double a = -1, b = -2;
+            assert_int_equal(nas_store_metric(nas_search_store(rungs), 3, metrics[i], &a), NAS_OK);
+            assert_int_equal(
+                nas_store_metric(nas_search_store(in_one), promoted.from, metrics[i], &b), NAS_OK);
+            same += a == b;
+        }
+        if (schedule == NAS_SCHEDULE_CONSTANT)
+            assert_int_equal(same, 4);
+        else
+            assert_true(same < 4);
+        nas_search_free(rungs);
+        nas_search_free(in_one);
+        for (int i = 0; i < 2; i++) {
+            nas_controller_free(controllers[i]);
+            nas_evaluator_free(evaluators[i]);
+        }
+        nas_dataset_free(data);
+        end(&w);
+    }
+}
+
 /* ---- every allocation of a small training fails in turn
  * ------------------------------------------- */
 
@@ -551,6 +640,7 @@ int main(void) {
         cmocka_unit_test(settings_are_strict),
         cmocka_unit_test(goes_on_to_the_same_bits),
         cmocka_unit_test(checkpoints_lose_nothing),
+        cmocka_unit_test(promoted_equals_straight),
         cmocka_unit_test(every_allocation_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,10 +11,11 @@ enum {
     SCENARIO_REUSE,    /* cached results */
     SCENARIO_CONTINUE, /* trials that go on from what others kept */
     SCENARIO_LEARNER,  /* a concurrent evaluator that learns from other results */
+    SCENARIO_BANDS,    /* built in controller whose rungs go on from what others kept */
     SCENARIOS
 };
-static const char *const scenario_names[SCENARIOS] = {"evolution", "custom",   "supernet",
-                                                      "reuse",     "continue", "learner"};
+static const char *const scenario_names[SCENARIOS] = {"evolution", "custom",  "supernet", "reuse",
+                                                      "continue",  "learner", "bands"};
 
 typedef struct {
     int32_t kind;
@@ -389,6 +390,11 @@ static inline nas_status cast_parts(cast *c, const scenario *s) {
     case SCENARIO_REUSE:
         status = nas_controller_named(&c->controller, c->space, "random", NULL, 0);
         break;
+    case SCENARIO_BANDS: {
+        const char *bands[] = {"max_epochs=4", "eta=2", "samples=4", "random_fraction=0.1"};
+        status = nas_controller_named(&c->controller, c->space, "bohb", bands, 4);
+        break;
+    }
     default:
         status = nas_controller_named(&c->controller, c->space, "evolution", settings, 3);
     }
@@ -403,6 +409,7 @@ static inline nas_status cast_parts(cast *c, const scenario *s) {
         status = nas_evaluator_create(&c->evaluator, context, "supernet", &shared_ops, self);
         break;
     case SCENARIO_CONTINUE:
+    case SCENARIO_BANDS:
         status = nas_evaluator_create(&c->evaluator, context, "keeper", &keeper_ops, NULL);
         break;
     case SCENARIO_LEARNER:

@@ -549,6 +549,68 @@ typedef struct {
 NAS_API void nas_evolution_options_init(nas_evolution_options *options);
 NAS_API nas_status nas_controller_evolution(nas_controller **out, const nas_space *space,
                                             const nas_evolution_options *options);
+typedef struct {
+    uint32_t struct_size, flags;
+    double min_epochs, max_epochs;
+    uint32_t eta;
+    uint32_t candidates;
+    uint32_t brackets;
+    int32_t overlap;
+    int32_t continues;
+    int32_t reserved;
+} nas_halving_options;
+#define NAS_HALVING_OPTIONS_INIT {sizeof(nas_halving_options), 0, 1, 27, 3, 0, 0, 1, 1, 0}
+NAS_API void nas_halving_options_init(nas_halving_options *options);
+NAS_API nas_status nas_controller_halving(nas_controller **out, const nas_space *space,
+                                          const nas_halving_options *options);
+typedef struct {
+    uint32_t struct_size, flags;
+    double min_epochs, max_epochs;
+    uint32_t eta;
+    uint32_t candidates;
+    int32_t continues;
+    int32_t reserved;
+} nas_asha_options;
+#define NAS_ASHA_OPTIONS_INIT {sizeof(nas_asha_options), 0, 1, 27, 3, 0, 1, 0}
+NAS_API void nas_asha_options_init(nas_asha_options *options);
+NAS_API nas_status nas_controller_asha(nas_controller **out, const nas_space *space,
+                                       const nas_asha_options *options);
+typedef struct {
+    uint32_t struct_size, flags;
+    double min_epochs, max_epochs;
+    uint32_t eta;
+    uint32_t brackets;
+    int32_t original;
+    int32_t overlap;
+    int32_t continues;
+    int32_t reserved;
+} nas_hyperband_options;
+#define NAS_HYPERBAND_OPTIONS_INIT {sizeof(nas_hyperband_options), 0, 1, 27, 3, 0, 0, 1, 1, 0}
+NAS_API void nas_hyperband_options_init(nas_hyperband_options *options);
+NAS_API nas_status nas_controller_hyperband(nas_controller **out, const nas_space *space,
+                                            const nas_hyperband_options *options);
+typedef struct {
+    uint32_t struct_size, flags;
+    double min_epochs, max_epochs;
+    double random_fraction;
+    double bandwidth_factor;
+    double min_bandwidth;
+    uint32_t eta;
+    uint32_t brackets;
+    uint32_t min_points;
+    uint32_t top_percent;
+    uint32_t samples;
+    int32_t original;
+    int32_t overlap;
+    int32_t continues;
+    int32_t ordinal;
+    int32_t reserved;
+} nas_bohb_options;
+#define NAS_BOHB_OPTIONS_INIT                                                                      \
+    {sizeof(nas_bohb_options), 0, 1, 27, 1.0 / 3, 3, 1e-3, 3, 0, 0, 15, 64, 0, 1, 1, 1, 0}
+NAS_API void nas_bohb_options_init(nas_bohb_options *options);
+NAS_API nas_status nas_controller_bohb(nas_controller **out, const nas_space *space,
+                                       const nas_bohb_options *options);
 NAS_EXTERN_C_END
 #endif
 
