@@ -27,6 +27,15 @@ nas_hyperband_options: u32 struct_size flags; f64 min_epochs max_epochs; u32 eta
 nas_bohb_options: u32 struct_size flags; f64 min_epochs max_epochs random_fraction
     bandwidth_factor min_bandwidth; u32 eta brackets min_points top_percent samples; i32 original
     overlap continues ordinal reserved
+nas_reinforce_table_options: u32 struct_size flags; f64 learning_rate decay entropy temperature
+    tanh_constant init; i32 baseline entropy_mode; u32 batch bins retries reserved
+nas_reinforce_options: u32 struct_size flags; f64 learning_rate decay entropy temperature
+    tanh_constant init; i32 baseline entropy_mode; u32 batch bins retries units layers reserved
+nas_predictor_options: u32 struct_size flags initial refit candidates parents mutations members
+    units layers epochs batch; i32 encoding; u32 reserved; f64 learning_rate weight_decay
+    random_share
+nas_progressive_options: u32 struct_size flags beam level; i32 surrogate; u32 members embedding
+    units epochs batch bins probes; f64 learning_rate; str base
 nas_dataset_options: u32 struct_size flags; i64 validation; i32 balanced normalise; f64 mean[4]
     deviation[4]; i32 flip crop_pad cutout reserved; i64 limit_train limit_test
 nas_dataset_arrays: u32 struct_size flags; i64 n_train n_test height width channels classes; ptr
@@ -116,6 +125,15 @@ nas_hyperband_options_init ptr -> void
 nas_controller_hyperband ptr ptr ptr -> status
 nas_bohb_options_init ptr -> void
 nas_controller_bohb ptr ptr ptr -> status
+nas_reinforce_table_options_init ptr -> void
+nas_controller_reinforce_table ptr ptr ptr -> status
+nas_reinforce_options_init ptr -> void
+nas_controller_reinforce ptr ptr ptr -> status
+nas_predictor_options_init ptr -> void
+nas_controller_predictor ptr ptr ptr -> status
+nas_progressive_options_init ptr -> void
+nas_controller_progressive ptr ptr ptr -> status
+nas_controller_warm_start ptr ptr ptr ptr -> status
 nas_dataset_options_init ptr -> void
 nas_dataset_options_set ptr ptr str -> status
 nas_dataset_open ptr ptr str ptr -> status

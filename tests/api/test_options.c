@@ -185,6 +185,34 @@ static nas_status give_bohb(rig *r, const void *given) {
     return status;
 }
 
+static nas_status give_reinforce_table(rig *r, const void *given) {
+    nas_controller *out = NULL;
+    nas_status status = nas_controller_reinforce_table(&out, r->letters, given);
+    nas_controller_free(out);
+    return status;
+}
+
+static nas_status give_reinforce(rig *r, const void *given) {
+    nas_controller *out = NULL;
+    nas_status status = nas_controller_reinforce(&out, r->letters, given);
+    nas_controller_free(out);
+    return status;
+}
+
+static nas_status give_predictor(rig *r, const void *given) {
+    nas_controller *out = NULL;
+    nas_status status = nas_controller_predictor(&out, r->letters, given);
+    nas_controller_free(out);
+    return status;
+}
+
+static nas_status give_progressive(rig *r, const void *given) {
+    nas_controller *out = NULL;
+    nas_status status = nas_controller_progressive(&out, r->letters, given);
+    nas_controller_free(out);
+    return status;
+}
+
 static nas_status give_controller(rig *r, const void *given) {
     nas_controller *out = NULL;
     nas_status status = nas_controller_create(&out, r->context, "mine", given, r);
@@ -306,6 +334,10 @@ static given_struct *given_structs(rig *r) {
     static nas_asha_options asha = NAS_ASHA_OPTIONS_INIT;
     static nas_hyperband_options hyperband = NAS_HYPERBAND_OPTIONS_INIT;
     static nas_bohb_options bohb = NAS_BOHB_OPTIONS_INIT;
+    static nas_reinforce_table_options reinforce_table = NAS_REINFORCE_TABLE_OPTIONS_INIT;
+    static nas_reinforce_options reinforce = NAS_REINFORCE_OPTIONS_INIT;
+    static nas_predictor_options predictor = NAS_PREDICTOR_OPTIONS_INIT;
+    static nas_progressive_options progressive = NAS_PROGRESSIVE_OPTIONS_INIT;
     static nas_controller_ops controller = {.struct_size = sizeof controller, .ask = no_ask};
     static nas_evaluator_ops evaluator = {.struct_size = sizeof evaluator, .evaluate = half};
     static nas_train_options train = NAS_TRAIN_OPTIONS_INIT;
@@ -328,6 +360,11 @@ static given_struct *given_structs(rig *r) {
         {"nas_asha_options", sizeof asha, give_asha, &asha, 0},
         {"nas_hyperband_options", sizeof hyperband, give_hyperband, &hyperband, 0},
         {"nas_bohb_options", sizeof bohb, give_bohb, &bohb, 0},
+        {"nas_reinforce_table_options", sizeof reinforce_table, give_reinforce_table,
+         &reinforce_table, 0},
+        {"nas_reinforce_options", sizeof reinforce, give_reinforce, &reinforce, 0},
+        {"nas_predictor_options", sizeof predictor, give_predictor, &predictor, 0},
+        {"nas_progressive_options", sizeof progressive, give_progressive, &progressive, 0},
         {"nas_controller_ops", sizeof controller, give_controller, &controller, 0},
         {"nas_evaluator_ops", sizeof evaluator, give_evaluator, &evaluator, 0},
         {"nas_train_options", sizeof train, give_train, &train, 0},
