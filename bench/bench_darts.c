@@ -1,5 +1,5 @@
-/* One weight step of the DARTS supernet (Liu et al., ICLR 2019): every edge of every cell computes all
- * eight operations and adds them, each times its weight. As the authors' code has it: C = 16, 8
+/* One weight step of the DARTS supernet (Liu et al., ICLR 2019): every edge of every cell computes
+ * all eight operations and adds them, each times its weight. As the authors' code has it: C = 16, 8
  * layers, batch 64, 3 x 32 x 32; batch norms without scale and offset but in the stem.
  *
  *   bench-darts THREADS ISA BATCH CHANNELS LAYERS     then "run N", "profile N", "plan" on standard
@@ -124,7 +124,8 @@ static ni_node network(net *t, ni_node x, int64_t c, int layers) {
         nodes[1] = norm(t, "op.2", conv(t, "op.1", relu(t, s1), 1, 1, 1, c, false), false);
         for (int i = 0, edge = 0; i < 4; i++) {
             for (int j = 0; j < i + 2; j++, edge++)
-                terms[j] = mixed(t, layer, edge, nodes[j], reduction && j < 2 ? 2 : 1, c, reduction);
+                terms[j] =
+                    mixed(t, layer, edge, nodes[j], reduction && j < 2 ? 2 : 1, c, reduction);
             check(t->context, ni_add(t->graph, terms, (uint32_t)i + 2, &nodes[2 + i]));
         }
         s0 = s1;

@@ -1,5 +1,6 @@
-/* One separable layer, forward and backward: ReLU, depthwise convolution, pointwise convolution, batch
- * norm without scale and offset; 16 channels, 32 x 32, gradients of the input and of both weights.
+/* One separable layer, forward and backward: ReLU, depthwise convolution, pointwise convolution,
+ * batch norm without scale and offset; 16 channels, 32 x 32, gradients of the input and of both
+ * weights.
  *
  *   bench-layer THREADS ISA BATCH KERNEL DILATION     then "run N" on standard input: N seconds
  */
@@ -41,12 +42,13 @@ int main(int argc, char **argv) {
         check(context, ni_variable(g, &var, &to[1 + i]));
     }
     check(context, ni_graph_gradients(g, x, seed, to, 3, gradients));
-    ni_output outputs[4] = {{x, NI_NONE}, {gradients[0], NI_NONE}, {gradients[1], slots[0]},
-                            {gradients[2], slots[1]}};
+    ni_output outputs[4] = {
+        {x, NI_NONE}, {gradients[0], NI_NONE}, {gradients[1], slots[0]}, {gradients[2], slots[1]}};
     ni_program *program;
     check(context, ni_program_create(&program, g, outputs, 4, NULL));
     size_t size = ni_vars_size(vars);
-    float *values = ni_alloc_aligned(context, size * 4), *grads = ni_alloc_aligned(context, size * 4);
+    float *values = ni_alloc_aligned(context, size * 4),
+          *grads = ni_alloc_aligned(context, size * 4);
     float *data[4];
     nas_random random;
     ni_random_init(&random, 1, 0, "bench");

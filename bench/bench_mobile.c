@@ -1,5 +1,5 @@
-/* One training step of a small network of inverted residuals (as MobileNetV2's, Sandler et al., CVPR
- * 2018), 3 x 32 x 32: ten blocks of expansion 3, 16 to 96 channels.
+/* One training step of a small network of inverted residuals (as MobileNetV2's, Sandler et al.,
+ * CVPR 2018), 3 x 32 x 32: ten blocks of expansion 3, 16 to 96 channels.
  *
  *   bench-mobile THREADS ISA BATCH     then "run N", "profile N", "plan" on standard input, as
  *                                      bench-step

@@ -6,10 +6,10 @@
 double NI_SIMD(peak_flops)(int64_t rounds) {
     enum { CHAINS = 12 };
     vector sum[CHAINS], a = v_set(0.5f), b = v_set(1e-9f);
-    V_EACH(i, CHAINS)
+    V_EACH (i, CHAINS)
         sum[i] = v_set((float)i);
     for (int64_t r = 0; r < rounds; r++) {
-        V_EACH(i, CHAINS) {
+        V_EACH (i, CHAINS) {
             sum[i] = v_fma(a, sum[i], b);
 #if defined(__aarch64__)
             __asm__ volatile("" : "+w"(sum[i]));
@@ -19,7 +19,8 @@ double NI_SIMD(peak_flops)(int64_t rounds) {
         }
     }
     vector all = sum[0];
-    V_EACH(i, CHAINS - 1) all = all + sum[i + 1];
+    V_EACH (i, CHAINS - 1)
+        all = all + sum[i + 1];
     float part[V_WIDTH];
     v_store(part, all);
     volatile float keep = part[0]; /* the loop may not be left out */

@@ -24,10 +24,12 @@ static char *plan_text(nas_context *context, const ni_program *program, nas_sink
     return strdup(nas_sink_data(*sink, &length));
 }
 
-/* The kind of a step, from the plan's line "  12 node 34 (conv 'label', shape) as conv_masked <- ...".
+/* The kind of a step, from the plan's line "  12 node 34 (conv 'label', shape) as conv_masked <-
+ * ...".
  */
 static void kind_of(const char *line, char *kind, size_t capacity) {
-    const char *end = line + strcspn(line, "\n"), *as = strstr(line, ") as "), *open = strchr(line, '(');
+    const char *end = line + strcspn(line, "\n"), *as = strstr(line, ") as "),
+               *open = strchr(line, '(');
     const char *from = as && as < end ? as + 5 : open && open < end ? open + 1 : line;
     size_t n = strcspn(from, " ,;\n");
     if (n >= capacity) n = capacity - 1;
@@ -82,7 +84,8 @@ void bench_steps(nas_context *context, const ni_net *net, int64_t batch) {
     check(context, ni_program_create(&program, graph.graph, graph.outputs, graph.n_outputs, &plan));
 
     size_t size = ni_vars_size(vars), pixels = (size_t)ni_shape_count(shape);
-    float *values = ni_alloc_aligned(context, size * 4), *grads = ni_alloc_aligned(context, size * 4);
+    float *values = ni_alloc_aligned(context, size * 4),
+          *grads = ni_alloc_aligned(context, size * 4);
     float *momentum = ni_alloc_aligned(context, size * 4);
     float *x = ni_alloc_aligned(context, pixels * 4);
     int32_t *y = ni_alloc(context, (size_t)batch * 4);

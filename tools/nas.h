@@ -150,7 +150,8 @@ void tool_parts_free(tool_parts *parts);
 /* The search's options, but for store, hooks and settings. */
 int tool_parts_options(tool_parts *parts, const tool_settings *settings, nas_search_options *out);
 
-/* ---- verbs of `nas space` (space_verbs.c): exit statuses -----------------------------------------
+/* ---- verbs of `nas space` (space_verbs.c): exit statuses
+ * -----------------------------------------
  */
 
 int tool_space_check(nas_context *context, const nas_space *space, uint64_t seed, bool json,

@@ -14,8 +14,8 @@ static void *default_allocate(void *user, size_t bytes) {
     (void)user;
     void *block = malloc(bytes);
 #if defined(MADV_HUGEPAGE)
-    /* Tensors of hundreds of MB in pages of 4 KiB are a million faults, and misses ever after. Only a
-     * wish: what comes of it is the same. */
+    /* Tensors of hundreds of MB in pages of 4 KiB are a million faults, and misses ever after. Only
+     * a wish: what comes of it is the same. */
     const uintptr_t page = 2 << 20;
     if (block && bytes >= 4 * page) {
         uintptr_t from = ((uintptr_t)block + page - 1) / page * page;

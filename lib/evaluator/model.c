@@ -111,7 +111,7 @@ static nas_status fit(nas_model *m, training *t, const nas_dataset *data,
     size_t bytes = ni_vars_size(ni_trainer_vars(t->trainer)) * sizeof(float);
     memcpy(ni_trainer_values(t->trainer), ni_trainer_values(m->measuring), bytes);
     NI_TRY(go_on_from(t));
-    ni_fit fit = {t->trainer, data, o, 0, epoch_ended, t->hooks.keep_going ? keep_going : NULL,
+    ni_fit fit = {t->trainer, data, o,   0, epoch_ended, t->hooks.keep_going ? keep_going : NULL,
                   t,          0,    NULL};
     if (o->max_seconds > 0) fit.deadline = ni_clock() + (double)o->max_seconds;
     nas_train_progress last;

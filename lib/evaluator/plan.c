@@ -32,9 +32,8 @@ nas_status nas_arch_plan(const nas_arch *arch, const nas_plan_options *options, 
     NI_TRY(check(context, &o));
     NI_TRY(ni_arch_network(&net, &build, arch, 0));
     NI_TRY(ni_vars_create(&vars, context));
-    nas_status status = o.training
-                            ? ni_training_graph(&step, context, vars, &net, o.batch, 0)
-                            : ni_measuring_graph(&step, context, vars, &net, o.batch);
+    nas_status status = o.training ? ni_training_graph(&step, context, vars, &net, o.batch, 0)
+                                   : ni_measuring_graph(&step, context, vars, &net, o.batch);
     ni_plan_options plan = {.no_fusion = !o.fusion,
                             .plan_only = 1,
                             .isa = NAS_ISA_BEST,
@@ -48,7 +47,8 @@ nas_status nas_arch_plan(const nas_arch *arch, const nas_plan_options *options, 
         answer.macs = ni_graph_macs(step.graph, step.logits);
         answer.steps = ni_program_steps(program);
     }
-    if (status >= 0 && info) status = ni_answer(context, info, &answer, sizeof answer, sizeof answer, "nas_plan_info");
+    if (status >= 0 && info)
+        status = ni_answer(context, info, &answer, sizeof answer, sizeof answer, "nas_plan_info");
     if (status >= 0 && to) status = ni_program_describe(program, to);
     ni_program_free(program);
     ni_step_graph_free(&step);

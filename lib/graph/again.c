@@ -1,10 +1,10 @@
-/* Results that are made again for readers far behind, instead of being kept for them: in the backward
- * pass, what the forward pass made. Chen et al., "Training deep nets with sublinear memory cost" (2016),
- * section 3, have the idea. Made again image by image in the group of its reader, a result that is cheap
- * is not written to memory at all, which often is also quicker.
+/* Results that are made again for readers far behind, instead of being kept for them: in the
+ * backward pass, what the forward pass made. Chen et al., "Training deep nets with sublinear memory
+ * cost" (2016), section 3, have the idea. Made again image by image in the group of its reader, a
+ * result that is cheap is not written to memory at all, which often is also quicker.
  *
- * Nothing is kept longer for it: a result is made again only where what it is made from is still there
- * for another reader. */
+ * Nothing is kept longer for it: a result is made again only where what it is made from is still
+ * there for another reader. */
 #include "program.h"
 
 typedef struct {

@@ -30,9 +30,8 @@ void ni_prepare_conv(ni_program *p, const ni_step *s) {
 
 /* Its input, read through bn_vectors. */
 static ni_conv_fused through(const ni_lane *l, const ni_step *s, const void *vectors) {
-    ni_conv_fused fused = {.scale = vectors,
-                           .shift = ni_element(l->p, vectors, conv_of(s)->ci),
-                           .clamp = s->clamp};
+    ni_conv_fused fused = {
+        .scale = vectors, .shift = ni_element(l->p, vectors, conv_of(s)->ci), .clamp = s->clamp};
     return fused;
 }
 
@@ -53,10 +52,9 @@ void ni_range_conv_dx(const ni_lane *l, const ni_step *s, int64_t u0, int64_t u1
     const void *vectors = ni_arg(l, s, 4);
     (void)part;
     if (vectors) {
-        ni_conv_fused fused = {
-            .mask_scale = vectors,
-            .mask_shift = ni_element(l->p, vectors, conv_of(s)->ci),
-            .mask_clamp = s->clamp};
+        ni_conv_fused fused = {.mask_scale = vectors,
+                               .mask_shift = ni_element(l->p, vectors, conv_of(s)->ci),
+                               .mask_clamp = s->clamp};
         l->p->kernels.conv_input_gradient_fused(conv_of(s), s->flags, &fused, ni_arg(l, s, 0),
                                                 ni_shared(l->p, s), ni_out(l, s), ni_arg(l, s, 2),
                                                 u0, u1, l->scratch);

@@ -46,7 +46,8 @@ void ni_finish_bn_stats(ni_program *p, const ni_step *s) {
             int64_t from, to;
             ni_part_units(p, s, part, &from, &to);
             double apart = ni_get(p, ni_part(p, s, part), c) - mean;
-            m2 += ni_get(p, ni_part(p, s, part), channels + c) + (double)(to - from) * apart * apart;
+            m2 +=
+                ni_get(p, ni_part(p, s, part), channels + c) + (double)(to - from) * apart * apart;
         }
         ni_set(p, y, c, mean);
         ni_set(p, y, channels + c, m2 / (double)s->units);

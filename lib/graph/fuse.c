@@ -3,8 +3,8 @@
 #include "fuse.h"
 
 static const ni_pass passes[] = {
-    ni_pass_forward,     ni_pass_merge_adds, ni_pass_norm_relu,  ni_pass_relu_conv,
-    ni_pass_masked_conv, ni_pass_merge_adds, ni_pass_accumulate, ni_pass_norm_conv,
+    ni_pass_forward,     ni_pass_merge_adds,    ni_pass_norm_relu,  ni_pass_relu_conv,
+    ni_pass_masked_conv, ni_pass_merge_adds,    ni_pass_accumulate, ni_pass_norm_conv,
     ni_pass_norm_sum,    ni_pass_weighted_norm,
 };
 

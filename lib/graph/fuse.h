@@ -20,14 +20,14 @@ static inline bool ni_lone(const ni_readers *r, uint32_t step) {
 }
 
 typedef nas_status (*ni_pass)(ni_readers *r);
-nas_status ni_pass_forward(ni_readers *r);     /* through views of the same shape */
-nas_status ni_pass_merge_adds(ni_readers *r);  /* a + (b + c) */
-nas_status ni_pass_norm_relu(ni_readers *r);   /* relu(bn_normalize(x)), relu(affine(x)) */
-nas_status ni_pass_relu_conv(ni_readers *r);   /* conv(relu(x)) and its weight gradient */
-nas_status ni_pass_masked_conv(ni_readers *r); /* relu_gradient(x, conv_input_gradient(..)) */
-nas_status ni_pass_accumulate(ni_readers *r);  /* a + conv_input_gradient(..) */
-nas_status ni_pass_norm_conv(ni_readers *r);   /* conv(norm(x)) and its gradients */
-nas_status ni_pass_norm_sum(ni_readers *r);    /* norm(x) w + norm(y) v + .. */
+nas_status ni_pass_forward(ni_readers *r);       /* through views of the same shape */
+nas_status ni_pass_merge_adds(ni_readers *r);    /* a + (b + c) */
+nas_status ni_pass_norm_relu(ni_readers *r);     /* relu(bn_normalize(x)), relu(affine(x)) */
+nas_status ni_pass_relu_conv(ni_readers *r);     /* conv(relu(x)) and its weight gradient */
+nas_status ni_pass_masked_conv(ni_readers *r);   /* relu_gradient(x, conv_input_gradient(..)) */
+nas_status ni_pass_accumulate(ni_readers *r);    /* a + conv_input_gradient(..) */
+nas_status ni_pass_norm_conv(ni_readers *r);     /* conv(norm(x)) and its gradients */
+nas_status ni_pass_norm_sum(ni_readers *r);      /* norm(x) w + norm(y) v + .. */
 nas_status ni_pass_weighted_norm(ni_readers *r); /* the gradient of norm(x) w */
 
 #endif

@@ -74,10 +74,10 @@ static nas_status grow(ni_program *p, ni_step *conv, uint32_t base) {
     return NAS_OK;
 }
 
-/* A sum with input gradients of convolutions in it: each of them is added, as it is computed, in the
- * memory of the one before, so that it happens while what it is computed from is near. The rest, if
- * there is one, is added at the end; but a single tensor that nobody else reads is what the first is
- * added to, and then the last one takes the place of the sum. */
+/* A sum with input gradients of convolutions in it: each of them is added, as it is computed, in
+ * the memory of the one before, so that it happens while what it is computed from is near. The
+ * rest, if there is one, is added at the end; but a single tensor that nobody else reads is what
+ * the first is added to, and then the last one takes the place of the sum. */
 static nas_status accumulate(const ni_readers *r, uint32_t number, ni_position *convs,
                              ni_position *spare) {
     ni_program *p = r->p;

@@ -1,5 +1,5 @@
-/* Fusion of batch norms with who reads them: a normalised tensor is not written where its readers can
- * normalise as they read. The scale and shift of each channel are a small step of their own
+/* Fusion of batch norms with who reads them: a normalised tensor is not written where its readers
+ * can normalise as they read. The scale and shift of each channel are a small step of their own
  * (bn_vectors), with the weight of a weighted sum in them where there is one. */
 #include <math.h>
 #include "fuse.h"
@@ -9,8 +9,8 @@ static bool is_norm(const ni_step *s) {
     return !s->dead && (s->op == NI_OP_BN_NORMALIZE || s->op == NI_OP_AFFINE);
 }
 
-/* The step that makes scale and shift; weight: a number that both are multiplied by, or NI_NONE. norm:
- * NULL for a plain weight. */
+/* The step that makes scale and shift; weight: a number that both are multiplied by, or NI_NONE.
+ * norm: NULL for a plain weight. */
 static nas_status add_vectors(ni_program *p, const ni_step *norm, uint32_t weight, int64_t channels,
                               uint64_t key, uint32_t *out) {
     uint32_t *in = ni_arena_alloc(p->arena, 4 * sizeof *in);
@@ -43,7 +43,8 @@ static nas_status add_vectors(ni_program *p, const ni_step *norm, uint32_t weigh
     return NAS_OK;
 }
 
-/* ---- convolutions that read a normalised, rectified tensor ------------------------------------ */
+/* ---- convolutions that read a normalised, rectified tensor ------------------------------------
+ */
 
 /* Where the reader has it: as its input, or as the mask of its result. */
 static bool reads_as_input(const ni_step *reader, uint32_t norm) {
@@ -104,9 +105,8 @@ nas_status ni_pass_norm_conv(ni_readers *r) {
         bool fits = ni_reading(r, i) > 0;
         for (uint32_t k = r->start[i]; k < r->start[i + 1] && fits; k++) {
             const ni_step *reader = &p->steps[r->list[k]];
-            fits = (reads_as_input(reader, i) &&
-                    !(relu && reader->flags & NI_CONV_RELU_IN)) ||
-                   (!clamp && reads_as_mask(reader, i)) || reads_as_bounds(r, reader, i);
+            fits = (reads_as_input(reader, i) && !(relu && reader->flags & NI_CONV_RELU_IN)) ||
+                   (clamp == 0 && reads_as_mask(reader, i)) || reads_as_bounds(r, reader, i);
         }
         if (!fits) continue;
         uint32_t vectors, x = norm->in[0];
@@ -118,7 +118,8 @@ nas_status ni_pass_norm_conv(ni_readers *r) {
     return NAS_OK;
 }
 
-/* ---- sums of normalised tensors, each perhaps times a weight: a node of a cell ----------------- */
+/* ---- sums of normalised tensors, each perhaps times a weight: a node of a cell -----------------
+ */
 
 typedef struct {
     uint32_t x, norm, weight; /* norm, weight: NI_NONE where there is none */
@@ -169,7 +170,8 @@ nas_status ni_pass_norm_sum(ni_readers *r) {
     return NAS_OK;
 }
 
-/* ---- gradients of weighted norms: the weight goes into the sums, not through a tensor ---------- */
+/* ---- gradients of weighted norms: the weight goes into the sums, not through a tensor ----------
+ */
 
 static bool takes_weight(const ni_step *reader, uint32_t scaled) {
     if (reader->op == NI_OP_BN_DSUMS && reader->n_in == 3)

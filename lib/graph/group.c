@@ -3,18 +3,18 @@
  * Networks that architecture search trains are bound by memory traffic more than by arithmetic: a
  * tensor of a whole batch does not fit the caches near a processor, one of some images does. So
  * steps that make each image's part of their output from that image's inputs alone (convolutions,
- * pools, sums, a batch norm whose statistics are known, ...) run together, as a group: a thread takes
- * some images through all of the group's steps before it takes the next ones, and what the steps
- * hand to each other is still near. A tensor that only its own group reads never exists as a whole:
- * it lives in the thread's scratch, for some images at a time.
+ * pools, sums, a batch norm whose statistics are known, ...) run together, as a group: a thread
+ * takes some images through all of the group's steps before it takes the next ones, and what the
+ * steps hand to each other is still near. A tensor that only its own group reads never exists as a
+ * whole: it lives in the thread's scratch, for some images at a time.
  *
  * What needs all images (statistics, weight gradients, which are joined from parts) ends a group:
  * its readers come in a later one. Steps are sorted by how many such ends lie before them, each as
  * early as it may. How the images are cut depends on shapes alone, and so do all sums. */
 #include "program.h"
 
-/* NEAR_BYTES: what one step reads and writes at a time should fit the cache nearest to memory that a
- * core has for itself (512 KiB and more), beside weights. */
+/* NEAR_BYTES: what one step reads and writes at a time should fit the cache nearest to memory that
+ * a core has for itself (512 KiB and more), beside weights. */
 enum { PIECES = 16, LEAST_IMAGES = 8, NEAR_BYTES = 192 << 10 };
 
 typedef enum { LEAF, ALONE, MAPS, JOINS } kind;
@@ -103,8 +103,8 @@ static nas_status make_groups(ni_program *p, const uint32_t *level) {
         for (to = from; to < p->n_order; to++) {
             const ni_step *next = &p->steps[p->order[to]];
             kind is = kind_of(p, next);
-            if (to > from && (first == ALONE || is == ALONE ||
-                              level[p->order[to]] != level[p->order[from]]))
+            if (to > from &&
+                (first == ALONE || is == ALONE || level[p->order[to]] != level[p->order[from]]))
                 break;
             working += !(ni_ops[next->op].flags & NI_OP_VIEW);
             joins += is == JOINS;
@@ -123,8 +123,7 @@ static nas_status make_groups(ni_program *p, const uint32_t *level) {
         g->finish = ni_arena_alloc(p->arena, joins * sizeof *g->finish + 1);
         if (!g->finish) return NAS_E_MEMORY;
         for (uint32_t t = from; t < to; t++)
-            if (kind_of(p, &p->steps[p->order[t]]) == JOINS)
-                g->finish[g->n_finish++] = p->order[t];
+            if (kind_of(p, &p->steps[p->order[t]]) == JOINS) g->finish[g->n_finish++] = p->order[t];
     }
     p->n_groups = n;
     return NAS_OK;
@@ -158,8 +157,8 @@ nas_status ni_order_steps(ni_program *p) {
         spare = sorted == a ? b : a;
     }
     for (uint32_t i = 0; i < n; i++)
-        sorted[i].key = 2 * (uint64_t)level[sorted[i].step] +
-                        (kind_of(p, &p->steps[sorted[i].step]) != ALONE);
+        sorted[i].key =
+            2 * (uint64_t)level[sorted[i].step] + (kind_of(p, &p->steps[sorted[i].step]) != ALONE);
     if (p->images) sorted = ni_sort_positions(sorted, spare, n);
     for (uint32_t i = 0; i < n; i++)
         p->order[i] = sorted[i].step;

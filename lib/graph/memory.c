@@ -154,8 +154,7 @@ nas_status ni_place_steps(ni_program *p) {
         if (s->place != NI_AT_ARENA) continue;
         uint32_t took = s->accumulates;
         for (uint32_t k = 0; k < s->n_in && took == NI_NONE; k++)
-            if (ni_mask_has(ni_ops[s->op].in_place, k) && can_take(p, s, k, t, last_read))
-                took = k;
+            if (ni_mask_has(ni_ops[s->op].in_place, k) && can_take(p, s, k, t, last_read)) took = k;
         if (took == NI_NONE) continue;
         s->root = ni_arg_step(p, s, took)->root;
         ni_step *root = &p->steps[s->root];

@@ -2,14 +2,14 @@
 #include <assert.h>
 #include "program.h"
 
-#define ALL UINT32_MAX
+#define ALL   UINT32_MAX
 #define PAIRS 0x55555555u /* each first of a pair */
-#define IMG NI_OP_BY_IMAGE
-#define JOIN (NI_OP_BY_IMAGE | NI_OP_JOINS)
-#define S(x) ni_scratch_##x
-#define P(x) ni_prepare_##x
-#define R(x) ni_range_##x
-#define F(x) ni_finish_##x
+#define IMG   NI_OP_BY_IMAGE
+#define JOIN  (NI_OP_BY_IMAGE | NI_OP_JOINS)
+#define S(x)  ni_scratch_##x
+#define P(x)  ni_prepare_##x
+#define R(x)  ni_range_##x
+#define F(x)  ni_finish_##x
 
 /* clang-format off */
 /* name, flags, in_place, zero_in, least_in, most_in, optional, labels, shape, gradient, by_image,

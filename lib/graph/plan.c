@@ -112,7 +112,8 @@ ni_position *ni_sort_positions(ni_position *from, ni_position *to, uint32_t n) {
     return from;
 }
 
-/* Scratch of steps that run together lies side by side, and all of it together with nothing else. */
+/* Scratch of steps that run together lies side by side, and all of it together with nothing else.
+ */
 static nas_status plan_scratch(ni_program *p) {
     size_t shared = 0, most_lane = 0;
     for (uint32_t i = 0; i < p->n_order; i++) {
@@ -234,12 +235,13 @@ nas_status ni_program_create(ni_program **out, nas_graph *g, const ni_output *ou
             break;
     }
     if (limit && ni_program_bytes(p) > limit) {
-        status = ni_fail(
-            p->context, NAS_E_LIMIT,
-            "the plan needs %zu bytes for intermediate tensors, %zu for constants and %zu of scratch, "
-            "with all made again that can be, and the limit is %zu: use a smaller batch or a higher "
-            "limit",
-            p->memory_bytes, p->constant_bytes, p->scratch_bytes, limit);
+        status = ni_fail(p->context, NAS_E_LIMIT,
+                         "the plan needs %zu bytes for intermediate tensors, %zu for constants and "
+                         "%zu of scratch, "
+                         "with all made again that can be, and the limit is %zu: use a smaller "
+                         "batch or a higher "
+                         "limit",
+                         p->memory_bytes, p->constant_bytes, p->scratch_bytes, limit);
         goto fail;
     }
     if (!options->plan_only) NI_GOTO(fail, allocate(p));

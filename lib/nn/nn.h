@@ -17,8 +17,8 @@ typedef struct {
     int64_t height, width, channels, classes;
 } ni_net;
 
-/* A step as a graph, with what a program of it has to make: loss and number of right answers, then (in
- * training) the gradient of each parameter, or (in measuring) the logits. */
+/* A step as a graph, with what a program of it has to make: loss and number of right answers, then
+ * (in training) the gradient of each parameter, or (in measuring) the logits. */
 typedef struct {
     nas_graph *graph;
     uint32_t image_input, label_input;
@@ -75,12 +75,14 @@ double ni_learning_rate(const nas_train_options *options, uint64_t step, uint64_
                         double steps_an_epoch);
 
 /* ---- recurrent parts: rows are N,1,1,C. Weights are U(-init, init), biases 0; variables are named
- * after `name` and found again when they are there, so that steps share them. ----------------------- */
+ * after `name` and found again when they are there, so that steps share them.
+ * ----------------------- */
 nas_status ni_matrix(nas_graph *g, const char *name, int64_t rows, int64_t columns, double init,
                      ni_node *out); /* an embedding's rows, for one */
 nas_status ni_dense(nas_graph *g, const char *name, ni_node x, int64_t inputs, int64_t outputs,
                     double init, ni_node *out); /* name.weight, name.bias */
-/* name.weight_ih (inputs, 4 units), name.weight_hh, name.bias: one bias, the sum of PyTorch's two. */
+/* name.weight_ih (inputs, 4 units), name.weight_hh, name.bias: one bias, the sum of PyTorch's two.
+ */
 nas_status ni_lstm_cell(nas_graph *g, const char *name, int64_t inputs, int64_t units, double init,
                         ni_node x, ni_node h, ni_node c, ni_node *h_out, ni_node *c_out);
 

@@ -25,8 +25,8 @@ enum {
     STATEMENTS
 };
 static const char *const sql_of[STATEMENTS] = {
-    [PUT_TRIAL] = "INSERT INTO trial VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
-                  "?17,?18,?19,?20,?21,?22,?23)",
+    [PUT_TRIAL] = ("INSERT INTO trial VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
+                   "?17,?18,?19,?20,?21,?22,?23)"),
     [PUT_METRIC] = "INSERT INTO metric VALUES(?1,?2,?3,?4)",
     [PUT_CURVE] = "INSERT INTO curve VALUES(?1,?2,?3)",
     [PUT_POINT] = "INSERT INTO point VALUES(?1,?2,?3,?4,?5)",

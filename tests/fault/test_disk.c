@@ -155,7 +155,8 @@ static void test_errors(void **state) {
             for (long long at = 1;; at++) {
                 test_allocator memory = TEST_ALLOCATOR_INIT;
                 remove_store(path);
-                plan->seen = plan->failed = 0;
+                plan->seen = 0;
+                plan->failed = 0;
                 plan->at = at;
                 plan->mode = modes[m].mode;
                 nas_status status =

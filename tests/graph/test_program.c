@@ -75,7 +75,7 @@ static nas_status network(nas_graph *g, ni_node x, ni_node *logits) {
     parts[4] = zero;
     NI_TRY(nas_graph_add(g, parts, 5, &a));
     NI_TRY(mixed(g, "mixed", NI_PARAMETER, a, &b)); /* with the gradient of the weights */
-    NI_TRY(mixed(g, "frozen", NI_STATE, b, &a));   /* without */
+    NI_TRY(mixed(g, "frozen", NI_STATE, b, &a));    /* without */
     /* conv-bn-relu, conv-bn-relu6 depthwise with stride, 1x1 */
     conv.filters = 12;
     NI_TRY(nas_graph_conv(g, "expand", a, &conv, &b));
@@ -257,9 +257,16 @@ static nas_status collect(void *user, const void *bytes, size_t n) {
 }
 
 static void test_describe(void **state) {
-    static const char *const wanted[] = {"of relu",  "masked",  "with relu",           "added",
-                                         "in place", "stem_bn", "conv_weight_gradient",
-                                         "norm_sum", "bn_vectors", "lane"};
+    static const char *const wanted[] = {"of relu",
+                                         "masked",
+                                         "with relu",
+                                         "added",
+                                         "in place",
+                                         "stem_bn",
+                                         "conv_weight_gradient",
+                                         "norm_sum",
+                                         "bn_vectors",
+                                         "lane"};
     trainer t;
     ni_text text;
     nas_sink *sink;

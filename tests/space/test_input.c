@@ -318,8 +318,7 @@ static void every_allocation_fails(void **state) {
             if (status != NAS_OK && status != NAS_E_MEMORY)
                 fail_msg("life %zu, allocation %lld: %s", i, n, nas_status_name(status));
             if (heap.bytes || heap.wrong_size)
-                fail_msg("life %zu, allocation %lld: %lld bytes left", i, n,
-                         (long long)heap.bytes);
+                fail_msg("life %zu, allocation %lld: %lld bytes left", i, n, (long long)heap.bytes);
             more = heap.failed > 0;
             if (!more) assert_int_equal(status, NAS_OK);
         }

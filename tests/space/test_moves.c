@@ -240,7 +240,7 @@ static void other_forms(void **state) {
     };
     for (size_t i = 0; i < NI_COUNT(pairs); i++) {
         nas_space *s;
-        nas_arch *a, *b;
+        nas_arch *a = NULL, *b = NULL;
         assert_int_equal(nas_space_preset(&s, context, pairs[i][0], NULL, 0), NAS_OK);
         if (nas_arch_parse(&a, s, pairs[i][1]) < 0 || nas_arch_parse(&b, s, pairs[i][2]) < 0)
             fail_msg("%s: %s", pairs[i][0], nas_context_error(context));

@@ -79,10 +79,12 @@ static void sums_of_other_forms(void **state) {
         "14, "
         "channels: 3, classes: 3}}\n"
         "layers: {layers: 7, operations: [conv3x3-bn-relu, max_pool_3x3, skip_connect]}\n",
-        "space: f\nnetwork: {template: chain, image: {height: 13, width: 14, channels: 3, classes: 3}}\n"
+        "space: f\nnetwork: {template: chain, image: {height: 13, width: 14, channels: 3, classes: "
+        "3}}\n"
         "layers: {layers: 5, heights: [1, 3], widths: [1, 5], filters: [3, 4, 6], strides: [1, 2, "
         "3]}\n",
-        "space: g\nnetwork: {template: matrix, channels: 9, stages: 2, modules: 2, image: {height: 7, "
+        "space: g\nnetwork: {template: matrix, channels: 9, stages: 2, modules: 2, image: {height: "
+        "7, "
         "width: 6, channels: 3, classes: 3}}\n"
         "cell: {vertices: 5, operations: [skip_connect, conv1x1-bn-relu, max_pool_3x3]}\n",
         "space: e\nnetwork: {template: cells, image: {height: 9, width: 12, channels: 3, classes: "

@@ -27,9 +27,9 @@ typedef struct {
     const ni_source_row *sources;
     const float *packed; /* of the vector of channels */
     int64_t n_sources;
-    int64_t column;                      /* elements from one input pixel to the next */
-    int64_t row_weights, width;          /* between kernel rows, between taps */
-    int64_t first, taps_x[ROW_TAPS];     /* elements to the first tap; kernel column of each tap */
+    int64_t column;                  /* elements from one input pixel to the next */
+    int64_t row_weights, width;      /* between kernel rows, between taps */
+    int64_t first, taps_x[ROW_TAPS]; /* elements to the first tap; kernel column of each tap */
 } row_job;
 
 /* Stores sums in registers, each pixel as the job says; whole vectors only. */
@@ -106,8 +106,7 @@ typedef void (*row_tile_function)(const row_job *j, int64_t offset, float *y, co
         const row_job *j, int64_t offset, float *y, const float *mask) {                           \
         row_tile(pixels, taps, dilation, stride, j, offset, y, mask);                              \
     }
-#define ROW_NAME(pixels, taps, dilation, stride)                                                   \
-    row_tile_##pixels##_##taps##_##dilation##_##stride,
+#define ROW_NAME(pixels, taps, dilation, stride) row_tile_##pixels##_##taps##_##dilation##_##stride,
 /* clang-format off */
 #define ROW_TILES(X, taps, dilation, stride)                                                       \
     X(1, taps, dilation, stride) X(2, taps, dilation, stride) X(3, taps, dilation, stride)         \

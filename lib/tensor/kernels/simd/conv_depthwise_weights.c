@@ -185,8 +185,7 @@ V_INLINE void sum_taps(const int taps, const taps_job *j, int64_t ky, int64_t fi
 
 static void sum_row_of_taps(const taps_job *j, int64_t kw, int64_t ky, float *sums, int64_t width) {
     int64_t t = 0;
-    if (kw == 7)
-        sum_taps(7, j, ky, 0, sums, width), t = 7;
+    if (kw == 7) sum_taps(7, j, ky, 0, sums, width), t = 7;
     for (; t + 5 <= kw; t += 5)
         sum_taps(5, j, ky, t, sums + t * width, width);
     for (; t + 3 <= kw; t += 3)
@@ -197,15 +196,9 @@ static void sum_row_of_taps(const taps_job *j, int64_t kw, int64_t ky, float *su
 
 /* Adds what the rows of w.x_at and w.dy_at give to all sums. */
 static void add_rows(const ni_conv *c, const plan *p, const workspace *w, int64_t rows) {
-    taps_job j = {w->x_at,
-                  w->dy_at,
-                  rows,
-                  c->kh,
-                  c->ow,
-                  (int64_t)c->sw * c->ci,
-                  c->co,
-                  c->ci,
-                  (int64_t)c->dw * c->ci,
+    taps_job j = {w->x_at, w->dy_at, rows,
+                  c->kh,   c->ow,    (int64_t)c->sw * c->ci,
+                  c->co,   c->ci,    (int64_t)c->dw * c->ci,
                   0};
     const bool odd = c->kw == 3 || c->kw == 5 || c->kw == 7;
     const rows_function *functions = NULL;

@@ -43,8 +43,8 @@ static void max_pool_pick(const ni_pool *p, const void *x_, const void *g_, void
     }
 }
 
-/* ---- 3x3, stride 1, padding 1: the usual one. A window's maximum is that of its three rows' maxima,
- * and each row's is found once. One vector of channels of a whole image at a time. ---- */
+/* ---- 3x3, stride 1, padding 1: the usual one. A window's maximum is that of its three rows'
+ * maxima, and each row's is found once. One vector of channels of a whole image at a time. ---- */
 
 enum { ROW_MOST = 128 };
 
@@ -207,7 +207,8 @@ static void max_pool(const ni_pool *p, const void *x, void *y, int64_t r0, int64
 
 /* ---- the gradient of any other ---- */
 
-/* Adds g where x is largest (alone: where nothing is yet). Places in the window are counted in float32, which holds them exactly.
+/* Adds g where x is largest (alone: where nothing is yet). Places in the window are counted in
+ * float32, which holds them exactly.
  */
 V_INLINE void give_column(const ni_pool *p, window at, const float *x, const float *g_, float *dx,
                           const bool alone, int64_t n) {
@@ -330,7 +331,8 @@ static void usual_average(const ni_pool *p, const float *x, float *y, int64_t r0
         const float *from = x + start * p->w * p->c;
         float *to = y + start * p->w * p->c;
         if (gradient)
-            COLUMNS(p->c, usual_average_column(p, from + k, to + k, r - start, end - start, true, n));
+            COLUMNS(p->c,
+                    usual_average_column(p, from + k, to + k, r - start, end - start, true, n));
         else
             COLUMNS(p->c,
                     usual_average_column(p, from + k, to + k, r - start, end - start, false, n));

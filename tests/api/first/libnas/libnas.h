@@ -8,7 +8,7 @@
 #include <stdint.h>
 #if defined(__cplusplus)
 #define NAS_EXTERN_C_BEGIN extern "C" {
-#define NAS_EXTERN_C_END }
+#define NAS_EXTERN_C_END   }
 #else
 #define NAS_EXTERN_C_BEGIN
 #define NAS_EXTERN_C_END
@@ -22,8 +22,8 @@ NAS_EXTERN_C_BEGIN
 #define NAS_VERSION_MAJOR 0
 #define NAS_VERSION_MINOR 1
 #define NAS_VERSION_PATCH 0
-#define NAS_VERSION_TEXT "0.1.0"
-#define NAS_VERSION (NAS_VERSION_MAJOR * 1000000 + NAS_VERSION_MINOR * 1000 + NAS_VERSION_PATCH)
+#define NAS_VERSION_TEXT  "0.1.0"
+#define NAS_VERSION       (NAS_VERSION_MAJOR * 1000000 + NAS_VERSION_MINOR * 1000 + NAS_VERSION_PATCH)
 NAS_API uint32_t nas_version(void);
 NAS_API const char *nas_version_text(void);
 typedef int32_t nas_status;
@@ -124,7 +124,8 @@ typedef struct {
     int32_t reserved;
     uint64_t memory_limit;
 } nas_context_options;
-#define NAS_CONTEXT_OPTIONS_INIT {sizeof(nas_context_options), 0, 0, 0, NULL, NULL, NULL, 0, 0, 0}
+#define NAS_CONTEXT_OPTIONS_INIT                                                                   \
+    { sizeof(nas_context_options), 0, 0, 0, NULL, NULL, NULL, 0, 0, 0 }
 NAS_API void nas_context_options_init(nas_context_options *options);
 NAS_API nas_status nas_context_create(nas_context **out, const nas_context_options *options);
 NAS_API void nas_context_free(nas_context *context);
@@ -139,7 +140,8 @@ typedef struct {
     uint64_t bytes_now, bytes_peak;
     uint64_t allocations;
 } nas_memory_use;
-#define NAS_MEMORY_USE_INIT {sizeof(nas_memory_use), 0, 0, 0, 0}
+#define NAS_MEMORY_USE_INIT                                                                        \
+    { sizeof(nas_memory_use), 0, 0, 0, 0 }
 NAS_API nas_status nas_context_memory(const nas_context *context, nas_memory_use *out);
 NAS_EXTERN_C_END
 #endif
@@ -244,7 +246,7 @@ typedef struct {
     int32_t bias;
 } nas_conv_options;
 #define NAS_CONV_OPTIONS_INIT                                                                      \
-    {sizeof(nas_conv_options), 0, 0, 3, 3, 1, 1, 1, 1, -1, -1, 1, 0}
+    { sizeof(nas_conv_options), 0, 0, 3, 3, 1, 1, 1, 1, -1, -1, 1, 0 }
 NAS_API void nas_conv_options_init(nas_conv_options *options);
 NAS_API nas_status nas_graph_conv(nas_graph *graph, const char *name, nas_node in,
                                   const nas_conv_options *options, nas_node *out);
@@ -264,7 +266,8 @@ NAS_API nas_status nas_graph_add(nas_graph *graph, const nas_node *in, uint32_t 
 NAS_API nas_status nas_graph_mul(nas_graph *graph, nas_node a, nas_node b, nas_node *out);
 NAS_API nas_status nas_graph_scale(nas_graph *graph, nas_node in, double factor, nas_node *out);
 NAS_API nas_status nas_graph_sigmoid(nas_graph *graph, nas_node in, nas_node *out);
-NAS_API nas_status nas_graph_concat(nas_graph *graph, const nas_node *in, uint32_t n, nas_node *out);
+NAS_API nas_status nas_graph_concat(nas_graph *graph, const nas_node *in, uint32_t n,
+                                    nas_node *out);
 NAS_API nas_status nas_graph_zero(nas_graph *graph, nas_node in, int32_t stride, nas_node *out);
 NAS_API nas_status nas_graph_dropout(nas_graph *graph, nas_node in, double drop, nas_node *out);
 NAS_API nas_status nas_graph_shape(const nas_graph *graph, nas_node in, nas_shape *out);
@@ -279,8 +282,8 @@ NAS_API nas_status nas_space_preset(nas_space **out, nas_context *context, const
                                     const char *const *overrides, size_t n_overrides);
 NAS_API const char *nas_space_preset_name(uint32_t index);
 NAS_API const char *nas_space_preset_text(const char *name);
-NAS_API nas_status nas_space_parse(nas_space **out, nas_context *context, const char *text, size_t n,
-                                   const char *origin, const char *const *overrides,
+NAS_API nas_status nas_space_parse(nas_space **out, nas_context *context, const char *text,
+                                   size_t n, const char *origin, const char *const *overrides,
                                    size_t n_overrides);
 NAS_API nas_status nas_space_open(nas_space **out, nas_context *context, const char *what,
                                   const char *const *overrides, size_t n_overrides);
@@ -302,10 +305,7 @@ NAS_API uint64_t nas_space_hash(const nas_space *space);
 NAS_API uint32_t nas_space_decisions(const nas_space *space);
 NAS_API int32_t nas_space_has_network(const nas_space *space);
 enum { NAS_DECISION_CHOICE = 0, NAS_DECISION_INTEGER = 1, NAS_DECISION_REAL = 2 };
-enum {
-    NAS_ROLE_ARCHITECTURE = 0,
-    NAS_ROLE_HYPERPARAMETER = 1
-};
+enum { NAS_ROLE_ARCHITECTURE = 0, NAS_ROLE_HYPERPARAMETER = 1 };
 typedef struct {
     uint32_t struct_size;
     int32_t kind, role;
@@ -380,18 +380,11 @@ enum {
     NAS_WANT_WEIGHT_STEP = 4,
     NAS_WANT_KEEP_DIRECTION = 8
 };
-enum {
-    NAS_WEIGHTS_LIVE = 0,
-    NAS_WEIGHTS_LOOKAHEAD = 1
-};
+enum { NAS_WEIGHTS_LIVE = 0, NAS_WEIGHTS_LOOKAHEAD = 1 };
 enum { NAS_SPLIT_NONE = 0, NAS_SPLIT_TRAIN = 1, NAS_SPLIT_VALIDATION = 2, NAS_SPLIT_TEST = 3 };
-enum {
-    NAS_FROM_SCRATCH = 0,
-    NAS_FROM_CONTINUE = 1,
-    NAS_FROM_INHERIT = 2
-};
+enum { NAS_FROM_SCRATCH = 0, NAS_FROM_CONTINUE = 1, NAS_FROM_INHERIT = 2 };
 #define NAS_BATCH_WHOLE UINT64_MAX
-#define NAS_TRIAL_NONE UINT64_MAX
+#define NAS_TRIAL_NONE  UINT64_MAX
 typedef struct {
     uint32_t alternative;
     uint32_t active;
@@ -469,11 +462,13 @@ enum {
     NAS_REASON_OTHER = 7
 };
 NAS_API nas_status nas_result_set(nas_result_builder *to, const char *metric, double value);
-NAS_API nas_status nas_result_add_point(nas_result_builder *to, const char *curve, double x, double y);
+NAS_API nas_status nas_result_add_point(nas_result_builder *to, const char *curve, double x,
+                                        double y);
 NAS_API nas_status nas_result_set_state(nas_result_builder *to, int32_t state);
 NAS_API nas_status nas_result_set_infeasible(nas_result_builder *to, int32_t reason,
                                              const char *sentence);
-NAS_API nas_status nas_result_set_gradient(nas_result_builder *to, const double *gradient, size_t n);
+NAS_API nas_status nas_result_set_gradient(nas_result_builder *to, const double *gradient,
+                                           size_t n);
 NAS_API const nas_result *nas_result_so_far(const nas_result_builder *from);
 NAS_API int32_t nas_result_state(const nas_result *result);
 NAS_API int32_t nas_result_reason(const nas_result *result);
@@ -510,8 +505,9 @@ enum {
     NAS_CONTROLLER_NEEDS_WEIGHTS = 2,
     NAS_CONTROLLER_CONTINUES = 4
 };
-NAS_API nas_status nas_controller_create(nas_controller **out, nas_context *context, const char *name,
-                                         const nas_controller_ops *ops, void *self);
+NAS_API nas_status nas_controller_create(nas_controller **out, nas_context *context,
+                                         const char *name, const nas_controller_ops *ops,
+                                         void *self);
 NAS_API void nas_controller_free(nas_controller *controller);
 NAS_API const char *nas_controller_name(const nas_controller *controller);
 NAS_API nas_status nas_controller_ask(nas_controller *controller, nas_random *stream,
@@ -532,7 +528,8 @@ typedef struct {
     int32_t replacement;
     int32_t reserved;
 } nas_random_options;
-#define NAS_RANDOM_OPTIONS_INIT {sizeof(nas_random_options), 0, 1, 0}
+#define NAS_RANDOM_OPTIONS_INIT                                                                    \
+    { sizeof(nas_random_options), 0, 1, 0 }
 NAS_API void nas_random_options_init(nas_random_options *options);
 NAS_API nas_status nas_controller_random(nas_controller **out, const nas_space *space,
                                          const nas_random_options *options);
@@ -545,7 +542,8 @@ typedef struct {
     uint32_t retries;
     uint32_t mutations;
 } nas_evolution_options;
-#define NAS_EVOLUTION_OPTIONS_INIT {sizeof(nas_evolution_options), 0, 100, 25, 1, 0, 100, 1}
+#define NAS_EVOLUTION_OPTIONS_INIT                                                                 \
+    { sizeof(nas_evolution_options), 0, 100, 25, 1, 0, 100, 1 }
 NAS_API void nas_evolution_options_init(nas_evolution_options *options);
 NAS_API nas_status nas_controller_evolution(nas_controller **out, const nas_space *space,
                                             const nas_evolution_options *options);
@@ -559,7 +557,8 @@ typedef struct {
     int32_t continues;
     int32_t reserved;
 } nas_halving_options;
-#define NAS_HALVING_OPTIONS_INIT {sizeof(nas_halving_options), 0, 1, 27, 3, 0, 0, 1, 1, 0}
+#define NAS_HALVING_OPTIONS_INIT                                                                   \
+    { sizeof(nas_halving_options), 0, 1, 27, 3, 0, 0, 1, 1, 0 }
 NAS_API void nas_halving_options_init(nas_halving_options *options);
 NAS_API nas_status nas_controller_halving(nas_controller **out, const nas_space *space,
                                           const nas_halving_options *options);
@@ -571,7 +570,8 @@ typedef struct {
     int32_t continues;
     int32_t reserved;
 } nas_asha_options;
-#define NAS_ASHA_OPTIONS_INIT {sizeof(nas_asha_options), 0, 1, 27, 3, 0, 1, 0}
+#define NAS_ASHA_OPTIONS_INIT                                                                      \
+    { sizeof(nas_asha_options), 0, 1, 27, 3, 0, 1, 0 }
 NAS_API void nas_asha_options_init(nas_asha_options *options);
 NAS_API nas_status nas_controller_asha(nas_controller **out, const nas_space *space,
                                        const nas_asha_options *options);
@@ -585,7 +585,8 @@ typedef struct {
     int32_t continues;
     int32_t reserved;
 } nas_hyperband_options;
-#define NAS_HYPERBAND_OPTIONS_INIT {sizeof(nas_hyperband_options), 0, 1, 27, 3, 0, 0, 1, 1, 0}
+#define NAS_HYPERBAND_OPTIONS_INIT                                                                 \
+    { sizeof(nas_hyperband_options), 0, 1, 27, 3, 0, 0, 1, 1, 0 }
 NAS_API void nas_hyperband_options_init(nas_hyperband_options *options);
 NAS_API nas_status nas_controller_hyperband(nas_controller **out, const nas_space *space,
                                             const nas_hyperband_options *options);
@@ -607,19 +608,12 @@ typedef struct {
     int32_t reserved;
 } nas_bohb_options;
 #define NAS_BOHB_OPTIONS_INIT                                                                      \
-    {sizeof(nas_bohb_options), 0, 1, 27, 1.0 / 3, 3, 1e-3, 3, 0, 0, 15, 64, 0, 1, 1, 1, 0}
+    { sizeof(nas_bohb_options), 0, 1, 27, 1.0 / 3, 3, 1e-3, 3, 0, 0, 15, 64, 0, 1, 1, 1, 0 }
 NAS_API void nas_bohb_options_init(nas_bohb_options *options);
 NAS_API nas_status nas_controller_bohb(nas_controller **out, const nas_space *space,
                                        const nas_bohb_options *options);
-enum {
-    NAS_BASELINE_CORRECTED = 0,
-    NAS_BASELINE_FIRST = 1,
-    NAS_BASELINE_ZERO = 2
-};
-enum {
-    NAS_ENTROPY_REWARD = 0,
-    NAS_ENTROPY_REGULARIZER = 1
-};
+enum { NAS_BASELINE_CORRECTED = 0, NAS_BASELINE_FIRST = 1, NAS_BASELINE_ZERO = 2 };
+enum { NAS_ENTROPY_REWARD = 0, NAS_ENTROPY_REGULARIZER = 1 };
 typedef struct {
     uint32_t struct_size, flags;
     double learning_rate;
@@ -635,8 +629,8 @@ typedef struct {
     uint32_t retries;
     uint32_t reserved;
 } nas_reinforce_table_options;
-#define NAS_REINFORCE_TABLE_OPTIONS_INIT \
-    {sizeof(nas_reinforce_table_options), 0, 0.05, 0.9, 0, 1, 0, 0.001, 0, 0, 1, 10, 1000, 0}
+#define NAS_REINFORCE_TABLE_OPTIONS_INIT                                                           \
+    { sizeof(nas_reinforce_table_options), 0, 0.05, 0.9, 0, 1, 0, 0.001, 0, 0, 1, 10, 1000, 0 }
 NAS_API void nas_reinforce_table_options_init(nas_reinforce_table_options *options);
 NAS_API nas_status nas_controller_reinforce_table(nas_controller **out, const nas_space *space,
                                                   const nas_reinforce_table_options *options);
@@ -656,16 +650,12 @@ typedef struct {
     uint32_t layers;
     uint32_t reserved;
 } nas_reinforce_options;
-#define NAS_REINFORCE_OPTIONS_INIT \
-    {sizeof(nas_reinforce_options), 0, 0.005, 0.9, 0, 1, 0, 0.08, 0, 0, 1, 10, 1000, 35, 1, 0}
+#define NAS_REINFORCE_OPTIONS_INIT                                                                 \
+    { sizeof(nas_reinforce_options), 0, 0.005, 0.9, 0, 1, 0, 0.08, 0, 0, 1, 10, 1000, 35, 1, 0 }
 NAS_API void nas_reinforce_options_init(nas_reinforce_options *options);
 NAS_API nas_status nas_controller_reinforce(nas_controller **out, const nas_space *space,
                                             const nas_reinforce_options *options);
-enum {
-    NAS_PREDICTOR_AUTO = 0,
-    NAS_PREDICTOR_ONE_HOT = 1,
-    NAS_PREDICTOR_PATH = 2
-};
+enum { NAS_PREDICTOR_AUTO = 0, NAS_PREDICTOR_ONE_HOT = 1, NAS_PREDICTOR_PATH = 2 };
 typedef struct {
     uint32_t struct_size, flags;
     uint32_t initial;
@@ -684,15 +674,15 @@ typedef struct {
     double weight_decay;
     double random_share;
 } nas_predictor_options;
-#define NAS_PREDICTOR_OPTIONS_INIT \
-    {sizeof(nas_predictor_options), 0, 10, 10, 200, 10, 2, 5, 32, 2, 40, 32, 1, 0, 0.01, 0.01, 0.3}
+#define NAS_PREDICTOR_OPTIONS_INIT                                                                 \
+    {                                                                                              \
+        sizeof(nas_predictor_options), 0, 10, 10, 200, 10, 2, 5, 32, 2, 40, 32, 1, 0, 0.01, 0.01,  \
+            0.3                                                                                    \
+    }
 NAS_API void nas_predictor_options_init(nas_predictor_options *options);
 NAS_API nas_status nas_controller_predictor(nas_controller **out, const nas_space *space,
                                             const nas_predictor_options *options);
-enum {
-    NAS_SURROGATE_MLP = 0,
-    NAS_SURROGATE_LSTM = 1
-};
+enum { NAS_SURROGATE_MLP = 0, NAS_SURROGATE_LSTM = 1 };
 typedef struct {
     uint32_t struct_size, flags;
     uint32_t beam;
@@ -708,8 +698,8 @@ typedef struct {
     double learning_rate;
     const char *base;
 } nas_progressive_options;
-#define NAS_PROGRESSIVE_OPTIONS_INIT \
-    {sizeof(nas_progressive_options), 0, 32, 0, 0, 5, 32, 32, 60, 16, 10, 0, 0.01, NULL}
+#define NAS_PROGRESSIVE_OPTIONS_INIT                                                               \
+    { sizeof(nas_progressive_options), 0, 32, 0, 0, 5, 32, 32, 60, 16, 10, 0, 0.01, NULL }
 NAS_API void nas_progressive_options_init(nas_progressive_options *options);
 NAS_API nas_status nas_controller_progressive(nas_controller **out, const nas_space *space,
                                               const nas_progressive_options *options);
@@ -733,7 +723,7 @@ typedef struct {
     int64_t limit_train, limit_test;
 } nas_dataset_options;
 #define NAS_DATASET_OPTIONS_INIT                                                                   \
-    {sizeof(nas_dataset_options), 0, -1, 0, 1, {0, 0, 0, 0}, {0, 0, 0, 0}, 0, 0, 0, 0, 0, 0}
+    { sizeof(nas_dataset_options), 0, -1, 0, 1, {0, 0, 0, 0}, {0, 0, 0, 0}, 0, 0, 0, 0, 0, 0 }
 NAS_API void nas_dataset_options_init(nas_dataset_options *options);
 NAS_API nas_status nas_dataset_options_set(nas_context *context, nas_dataset_options *options,
                                            const char *setting);
@@ -767,8 +757,8 @@ typedef struct {
     uint64_t hash;
 } nas_dataset_info;
 NAS_API nas_status nas_dataset_describe(const nas_dataset *dataset, nas_dataset_info *out);
-NAS_API nas_status nas_dataset_read(const nas_dataset *dataset, int32_t split, int64_t from, int64_t n,
-                                    float *images, int32_t *labels);
+NAS_API nas_status nas_dataset_read(const nas_dataset *dataset, int32_t split, int64_t from,
+                                    int64_t n, float *images, int32_t *labels);
 NAS_EXTERN_C_END
 #endif
 
@@ -777,11 +767,7 @@ NAS_EXTERN_C_END
 #define LIBNAS_MODEL_H
 NAS_EXTERN_C_BEGIN
 enum { NAS_OPTIMIZER_SGD = 0, NAS_OPTIMIZER_ADAM = 1, NAS_OPTIMIZER_ADAMW = 2 };
-enum {
-    NAS_SCHEDULE_CONSTANT = 0,
-    NAS_SCHEDULE_COSINE = 1,
-    NAS_SCHEDULE_ONE_CYCLE = 2
-};
+enum { NAS_SCHEDULE_CONSTANT = 0, NAS_SCHEDULE_COSINE = 1, NAS_SCHEDULE_ONE_CYCLE = 2 };
 typedef struct {
     uint32_t struct_size, flags;
     double epochs;
@@ -807,8 +793,10 @@ typedef struct {
     uint64_t seed;
 } nas_train_options;
 #define NAS_TRAIN_OPTIONS_INIT                                                                     \
-    {sizeof(nas_train_options), 0, 12, 64, 0, 0.1, 0, 0.9, 0.999, 1e-8, 1, 1, 0, 5e-4, 0, 0, 0, 0, \
-     0, 1, 1, 0, 0, 0}
+    {                                                                                              \
+        sizeof(nas_train_options), 0, 12, 64, 0, 0.1, 0, 0.9, 0.999, 1e-8, 1, 1, 0, 5e-4, 0, 0, 0, \
+            0, 0, 1, 1, 0, 0, 0                                                                    \
+    }
 NAS_API void nas_train_options_init(nas_train_options *options);
 NAS_API nas_status nas_train_options_set(nas_context *context, nas_train_options *options,
                                          const char *setting);
@@ -847,14 +835,16 @@ typedef struct {
     const void *kept;
     uint64_t n_kept;
 } nas_train_hooks;
-#define NAS_TRAIN_HOOKS_INIT {sizeof(nas_train_hooks), 0, NULL, NULL, NULL, NULL, NULL, 0}
+#define NAS_TRAIN_HOOKS_INIT                                                                       \
+    { sizeof(nas_train_hooks), 0, NULL, NULL, NULL, NULL, NULL, 0 }
 NAS_API void nas_train_hooks_init(nas_train_hooks *hooks);
 NAS_API nas_status nas_model_train_with(nas_model *model, const nas_dataset *data,
                                         const nas_train_options *options,
                                         const nas_train_hooks *hooks);
 NAS_API nas_status nas_model_evaluate(nas_model *model, const nas_dataset *data, int32_t split,
                                       nas_metrics *out);
-NAS_API nas_status nas_model_predict(nas_model *model, const float *images, int64_t n, float *logits);
+NAS_API nas_status nas_model_predict(nas_model *model, const float *images, int64_t n,
+                                     float *logits);
 typedef struct {
     uint32_t struct_size, flags;
     uint32_t batch;
@@ -863,7 +853,8 @@ typedef struct {
     int32_t reserved;
     uint64_t memory_limit;
 } nas_plan_options;
-#define NAS_PLAN_OPTIONS_INIT {sizeof(nas_plan_options), 0, 64, 1, 1, 0, 0}
+#define NAS_PLAN_OPTIONS_INIT                                                                      \
+    { sizeof(nas_plan_options), 0, 64, 1, 1, 0, 0 }
 NAS_API void nas_plan_options_init(nas_plan_options *options);
 typedef struct {
     uint32_t struct_size, flags;
@@ -873,7 +864,8 @@ typedef struct {
     int64_t macs;
     uint64_t steps;
 } nas_plan_info;
-#define NAS_PLAN_INFO_INIT {sizeof(nas_plan_info), 0, 0, 0, 0, 0, 0}
+#define NAS_PLAN_INFO_INIT                                                                         \
+    { sizeof(nas_plan_info), 0, 0, 0, 0, 0, 0 }
 NAS_API nas_status nas_arch_plan(const nas_arch *arch, const nas_plan_options *options,
                                  nas_plan_info *info, nas_sink *to);
 NAS_API nas_status nas_model_save(const nas_model *model, const char *path);
@@ -964,7 +956,8 @@ typedef struct {
     int32_t reserved;
     const char *vfs;
 } nas_store_options;
-#define NAS_STORE_OPTIONS_INIT {sizeof(nas_store_options), 0, 0, 1, 0, 0, NULL}
+#define NAS_STORE_OPTIONS_INIT                                                                     \
+    { sizeof(nas_store_options), 0, 0, 1, 0, 0, NULL }
 NAS_API void nas_store_options_init(nas_store_options *options);
 NAS_API nas_status nas_store_open(nas_store **out, nas_context *context, const char *path,
                                   const nas_store_options *options);
@@ -987,15 +980,18 @@ typedef struct {
 } nas_trial;
 NAS_API nas_status nas_store_trials(nas_store *store, uint64_t *out);
 NAS_API nas_status nas_store_trial(nas_store *store, uint64_t number, nas_trial *out);
-NAS_API nas_status nas_store_metric(nas_store *store, uint64_t trial, const char *metric, double *out);
+NAS_API nas_status nas_store_metric(nas_store *store, uint64_t trial, const char *metric,
+                                    double *out);
 NAS_API nas_status nas_store_metric_at(nas_store *store, uint64_t trial, uint32_t index,
                                        const char **name, double *value);
 NAS_API nas_status nas_store_curve(nas_store *store, uint64_t trial, const char *curve, double *x,
                                    double *y, size_t capacity, size_t *n);
 NAS_API nas_status nas_store_curve_at(nas_store *store, uint64_t trial, uint32_t index,
                                       const char **name);
-NAS_API nas_status nas_store_put_blob(nas_store *store, const char *name, const void *bytes, size_t n);
-NAS_API nas_status nas_store_get_blob(nas_store *store, const char *name, const void **out, size_t *n);
+NAS_API nas_status nas_store_put_blob(nas_store *store, const char *name, const void *bytes,
+                                      size_t n);
+NAS_API nas_status nas_store_get_blob(nas_store *store, const char *name, const void **out,
+                                      size_t *n);
 NAS_API nas_status nas_store_dump(nas_store *store, nas_sink *to);
 NAS_EXTERN_C_END
 #endif
@@ -1107,10 +1103,13 @@ typedef struct {
     uint32_t best;
     uint32_t reserved;
 } nas_report_options;
-#define NAS_REPORT_OPTIONS_INIT {sizeof(nas_report_options), 0, NULL, NULL, 4, 0}
+#define NAS_REPORT_OPTIONS_INIT                                                                    \
+    { sizeof(nas_report_options), 0, NULL, NULL, 4, 0 }
 NAS_API void nas_report_options_init(nas_report_options *options);
-NAS_API nas_status nas_report_html(nas_store *store, const nas_report_options *options, nas_sink *to);
-NAS_API nas_status nas_report_text(nas_store *store, const nas_report_options *options, nas_sink *to);
+NAS_API nas_status nas_report_html(nas_store *store, const nas_report_options *options,
+                                   nas_sink *to);
+NAS_API nas_status nas_report_text(nas_store *store, const nas_report_options *options,
+                                   nas_sink *to);
 enum { NAS_DRAW_SVG = 0, NAS_DRAW_DOT = 1, NAS_DRAW_TEXT = 2 };
 NAS_API nas_status nas_arch_draw(const nas_arch *arch, int32_t format, nas_sink *to);
 NAS_EXTERN_C_END
