@@ -274,4 +274,9 @@ nas_status nas_controller_named(nas_controller **out, const nas_space *space, co
         }
     return ni_fail(context, NAS_E_NOT_FOUND, "no controller is named \"%s\"; there are %s", name,
                    all);
+    return ni_fail(context, NAS_E_NOT_FOUND,
+                   near ? "no controller is named \"%s\"; did you mean \"%s\"?"
+                        : "no controller is named \"%s\"; there are random, evolution, local-search and more "
+                          "(nas_controller_builtin)%s",
+                   name, near ? near : "");
 }

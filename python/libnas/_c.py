@@ -27,6 +27,16 @@ nas_hyperband_options: u32 struct_size flags; f64 min_epochs max_epochs; u32 eta
 nas_bohb_options: u32 struct_size flags; f64 min_epochs max_epochs random_fraction
     bandwidth_factor min_bandwidth; u32 eta brackets min_points top_percent samples; i32 original
     overlap continues ordinal reserved
+    retries mutations; i32 death reserved; str mutation
+nas_exhaustive_options: u32 struct_size flags; u64 first; i32 distinct reserved
+nas_local_search_options: u32 struct_size flags initial; i32 whole distinct reserved
+nas_nsga2_options: u32 struct_size flags population; i32 distinct; u32 retries reserved; f64
+    crossover mutation; str objectives
+nas_table_options: u32 struct_size flags; str path arch accuracy test seconds metrics curve; f64
+    scale noise; i32 missing reserved
+nas_table_info: u32 struct_size flags; u64 rows; f64 best_accuracy test_of_best best_test
+    mean_accuracy mean_test; u32 epochs reserved
+nas_simulate_options: u32 struct_size flags workers reserved; str seconds; f64 max_seconds
 nas_dataset_options: u32 struct_size flags; i64 validation; i32 balanced normalise; f64 mean[4]
     deviation[4]; i32 flip crop_pad cutout reserved; i64 limit_train limit_test
 nas_dataset_arrays: u32 struct_size flags; i64 n_train n_test height width channels classes; ptr
@@ -116,6 +126,17 @@ nas_hyperband_options_init ptr -> void
 nas_controller_hyperband ptr ptr ptr -> status
 nas_bohb_options_init ptr -> void
 nas_controller_bohb ptr ptr ptr -> status
+nas_exhaustive_options_init ptr -> void
+nas_controller_exhaustive ptr ptr ptr -> status
+nas_local_search_options_init ptr -> void
+nas_controller_local_search ptr ptr ptr -> status
+nas_nsga2_options_init ptr -> void
+nas_controller_nsga2 ptr ptr ptr -> status
+nas_table_options_init ptr -> void
+nas_evaluator_table ptr ptr ptr -> status
+nas_evaluator_table_info ptr ptr -> status
+nas_simulate_options_init ptr -> void
+nas_search_simulate ptr ptr ptr -> status
 nas_dataset_options_init ptr -> void
 nas_dataset_options_set ptr ptr str -> status
 nas_dataset_open ptr ptr str ptr -> status
@@ -427,6 +448,9 @@ NAS_REASON_OTHER = 7
 NAS_CONTROLLER_NEEDS_GRADIENT = 1
 NAS_CONTROLLER_NEEDS_WEIGHTS = 2
 NAS_CONTROLLER_CONTINUES = 4
+NAS_DEATH_OLDEST = 0
+NAS_DEATH_WORST = 1
+NAS_DEATH_LOSER = 2
 NAS_OPTIMIZER_SGD = 0
 NAS_OPTIMIZER_ADAM = 1
 NAS_OPTIMIZER_ADAMW = 2

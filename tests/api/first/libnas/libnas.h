@@ -538,14 +538,44 @@ NAS_API nas_status nas_controller_random(nas_controller **out, const nas_space *
                                          const nas_random_options *options);
 typedef struct {
     uint32_t struct_size, flags;
+    uint64_t first;
+    int32_t distinct;
+    int32_t reserved;
+} nas_exhaustive_options;
+#define NAS_EXHAUSTIVE_OPTIONS_INIT {sizeof(nas_exhaustive_options), 0, 0, 0, 0}
+NAS_API void nas_exhaustive_options_init(nas_exhaustive_options *options);
+NAS_API nas_status nas_controller_exhaustive(nas_controller **out, const nas_space *space,
+                                             const nas_exhaustive_options *options);
+typedef struct {
+    uint32_t struct_size, flags;
+    uint32_t initial;
+    int32_t whole;
+    int32_t distinct;
+    int32_t reserved;
+} nas_local_search_options;
+#define NAS_LOCAL_SEARCH_OPTIONS_INIT {sizeof(nas_local_search_options), 0, 1, 0, 1, 0}
+NAS_API void nas_local_search_options_init(nas_local_search_options *options);
+NAS_API nas_status nas_controller_local_search(nas_controller **out, const nas_space *space,
+                                               const nas_local_search_options *options);
+enum {
+    NAS_DEATH_OLDEST = 0,
+    NAS_DEATH_WORST = 1,
+    NAS_DEATH_LOSER = 2
+};
+typedef struct {
+    uint32_t struct_size, flags;
     uint32_t population;
     uint32_t sample;
     int32_t replacement;
     int32_t distinct;
     uint32_t retries;
     uint32_t mutations;
+    int32_t death;
+    int32_t reserved;
+    const char *mutation;
 } nas_evolution_options;
-#define NAS_EVOLUTION_OPTIONS_INIT {sizeof(nas_evolution_options), 0, 100, 25, 1, 0, 100, 1}
+#define NAS_EVOLUTION_OPTIONS_INIT                                                                 \
+    {sizeof(nas_evolution_options), 0, 100, 25, 1, 0, 100, 1, NAS_DEATH_OLDEST, 0, NULL}
 NAS_API void nas_evolution_options_init(nas_evolution_options *options);
 NAS_API nas_status nas_controller_evolution(nas_controller **out, const nas_space *space,
                                             const nas_evolution_options *options);
@@ -611,6 +641,18 @@ typedef struct {
 NAS_API void nas_bohb_options_init(nas_bohb_options *options);
 NAS_API nas_status nas_controller_bohb(nas_controller **out, const nas_space *space,
                                        const nas_bohb_options *options);
+    uint32_t population;
+    int32_t distinct;
+    uint32_t retries;
+    uint32_t reserved;
+    double crossover;
+    double mutation;
+    const char *objectives;
+} nas_nsga2_options;
+#define NAS_NSGA2_OPTIONS_INIT {sizeof(nas_nsga2_options), 0, 50, 1, 100, 0, 0.9, 1, NULL}
+NAS_API void nas_nsga2_options_init(nas_nsga2_options *options);
+NAS_API nas_status nas_controller_nsga2(nas_controller **out, const nas_space *space,
+                                        const nas_nsga2_options *options);
 NAS_EXTERN_C_END
 #endif
 
@@ -842,6 +884,36 @@ NAS_API nas_status nas_evaluator_callback(nas_evaluator **out, nas_context *cont
                                           nas_destroy_fn destroy);
 NAS_API nas_status nas_evaluator_train(nas_evaluator **out, nas_context *context,
                                        const nas_train_options *options);
+typedef struct {
+    uint32_t struct_size, flags;
+    const char *path;
+    const char *arch;
+    const char *accuracy;
+    const char *test;
+    const char *seconds;
+    const char *metrics;
+    const char *curve;
+    double scale;
+    double noise;
+    int32_t missing;
+    int32_t reserved;
+} nas_table_options;
+#define NAS_TABLE_OPTIONS_INIT                                                                     \
+    {sizeof(nas_table_options), 0, NULL, "arch", NULL, NULL, NULL, NULL, NULL, 1, 0, 0, 0}
+NAS_API void nas_table_options_init(nas_table_options *options);
+NAS_API nas_status nas_evaluator_table(nas_evaluator **out, nas_context *context,
+                                       const nas_table_options *options);
+typedef struct {
+    uint32_t struct_size, flags;
+    uint64_t rows;
+    double best_accuracy;
+    double test_of_best;
+    double best_test;
+    double mean_accuracy, mean_test;
+    uint32_t epochs;
+    uint32_t reserved;
+} nas_table_info;
+NAS_API nas_status nas_evaluator_table_info(const nas_evaluator *evaluator, nas_table_info *out);
 NAS_API nas_status nas_evaluator_named(nas_evaluator **out, nas_context *context, const char *name,
                                        const char *const *settings, size_t n_settings);
 NAS_API const char *nas_evaluator_builtin(uint32_t index);
@@ -974,6 +1046,17 @@ NAS_API nas_status nas_search_ask(nas_search *search, const nas_proposal **out);
 NAS_API nas_status nas_search_tell(nas_search *search, const nas_proposal *asked,
                                    nas_result_builder *result);
 NAS_API nas_status nas_search_forget(nas_search *search, const nas_proposal *asked);
+typedef struct {
+    uint32_t struct_size, flags;
+    uint32_t workers;
+    uint32_t reserved;
+    const char *seconds;
+    double max_seconds;
+} nas_simulate_options;
+#define NAS_SIMULATE_OPTIONS_INIT {sizeof(nas_simulate_options), 0, 1, 0, NULL, 0}
+NAS_API void nas_simulate_options_init(nas_simulate_options *options);
+NAS_API nas_status nas_search_simulate(nas_search *search, const nas_simulate_options *options,
+                                       double *clock);
 NAS_API uint64_t nas_search_trials(const nas_search *search);
 NAS_API nas_status nas_search_trial(nas_search *search, uint64_t number, nas_trial *out);
 NAS_API nas_status nas_search_best(nas_search *search, nas_trial *out);
