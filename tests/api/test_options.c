@@ -4,6 +4,7 @@
  * tail is zero (accepted) or not (refused with a sentence), one that nobody filled (refused).
  * Answered by the library: never past the caller's size, which stays as it was. And the INIT macro
  * and the init function of each options struct say the same. */
+#include <stdio.h>
 #include "plugin.h"
 #include "check.h" /* made by headers.py */
 #include "first.h"
