@@ -121,7 +121,7 @@ typedef struct {
     int32_t reserved;
 } nas_table_options;
 #define NAS_TABLE_OPTIONS_INIT                                                                     \
-    {sizeof(nas_table_options), 0, NULL, "arch", NULL, NULL, NULL, NULL, NULL, 1, 0, 0, 0}
+    {sizeof(nas_table_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1, 0, 0, 0}
 NAS_API void nas_table_options_init(nas_table_options *options);
 /* NAS_E_SYNTAX and the like name the file and the line. Whether its architectures are those of the
  * space is seen when a search is created, or by nas_evaluator_prepare. */

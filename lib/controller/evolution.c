@@ -19,7 +19,6 @@
  * the same pair). The loser is drawn when the result is told, from the stream of the ask before it. */
 #include "controller.h"
 #include <math.h>
-#include <stddef.h>
 
 enum { FORMAT = 2 };
 
@@ -395,8 +394,8 @@ nas_status nas_controller_evolution(nas_controller **out, const nas_space *space
     nas_context *context = ni_space_context(space);
     nas_evolution_options options = NAS_EVOLUTION_OPTIONS_INIT;
     NI_TRY(ni_enter(context));
-    NI_TRY(ni_options(context, &options, sizeof options, offsetof(nas_evolution_options, death),
-                      given, "nas_evolution_options"));
+    NI_TRY(ni_options(context, &options, sizeof options, sizeof options, given,
+                      "nas_evolution_options"));
     NI_TRY(check_options(context, &options));
     NI_TRY(check_mutation(space, options.mutation));
     ni_evolution *self = ni_calloc(context, 1, sizeof *self);

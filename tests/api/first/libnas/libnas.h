@@ -899,7 +899,7 @@ typedef struct {
     int32_t reserved;
 } nas_table_options;
 #define NAS_TABLE_OPTIONS_INIT                                                                     \
-    {sizeof(nas_table_options), 0, NULL, "arch", NULL, NULL, NULL, NULL, NULL, 1, 0, 0, 0}
+    {sizeof(nas_table_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1, 0, 0, 0}
 NAS_API void nas_table_options_init(nas_table_options *options);
 NAS_API nas_status nas_evaluator_table(nas_evaluator **out, nas_context *context,
                                        const nas_table_options *options);
