@@ -44,7 +44,8 @@ typedef struct {
 } ni_evolution;
 
 static const ni_individual *individual(const ni_evolution *self, uint32_t age) {
-    return &self->ring[(self->oldest + age) % self->options.population];
+    uint32_t at = self->oldest + age;
+    return &self->ring[at < self->options.population ? at : at - self->options.population];
 }
 
 /* ---- ask
@@ -104,26 +105,23 @@ static nas_status note_mutation(ni_evolution *self, nas_proposal_builder *out,
     ni_text_u64(&note, parent->trial + 1); /* people count trials from 1, as reports do */
     for (uint32_t d = 0; d < n && listed < 4; d++) {
         nas_value was, is;
-        nas_decision about = {.struct_size = sizeof about};
+        const nas_decision *about = ni_space_decision(self->space, d);
         if (!nas_arch_active(child, d)) continue;
         NI_GOTO(end, nas_arch_value(child, d, &is));
         if (nas_arch_active(parent->arch, d)) {
             NI_GOTO(end, nas_arch_value(parent->arch, d, &was));
-            NI_GOTO(end, nas_space_decision(self->space, d, &about));
-            if (about.kind == NAS_DECISION_REAL ? was.real == is.real : was.integer == is.integer)
+            if (about->kind == NAS_DECISION_REAL ? was.real == is.real : was.integer == is.integer)
                 continue;
-        } else {
-            NI_GOTO(end, nas_space_decision(self->space, d, &about));
         }
         ni_text_add(&note, between);
-        ni_text_add(&note, about.name);
+        ni_text_add(&note, about->name);
         ni_text_add(&note, " = ");
-        if (about.kind == NAS_DECISION_REAL)
+        if (about->kind == NAS_DECISION_REAL)
             ni_text_f64(&note, is.real);
-        else if (about.kind == NAS_DECISION_INTEGER)
+        else if (about->kind == NAS_DECISION_INTEGER)
             ni_text_i64(&note, is.integer);
         else
-            ni_text_add(&note, about.alternatives[is.integer]);
+            ni_text_add(&note, about->alternatives[is.integer]);
         between = ", ";
         listed++;
     }
