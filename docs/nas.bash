@@ -40,12 +40,11 @@ _nas() {
         return
         ;;
     --controller)
-        _nas_words "asha bohb evolution halving hyperband random"
+        _nas_words "asha bohb evolution halving hyperband random exhaustive local-search nsga2"
         return
         ;;
     --as)
         _nas_words "one-hot adjacency path"
-        _nas_words "random evolution exhaustive local-search nsga2"
         return
         ;;
     --sort)

@@ -127,6 +127,8 @@ static nas_status make_bohb(nas_controller **out, const nas_space *space,
     NI_TRY(set_all(space, "controller \"bohb\"", rows, NI_COUNT(rows), &options, settings,
                    n_settings));
     return nas_controller_bohb(out, space, &options);
+}
+
 static nas_status make_exhaustive(nas_controller **out, const nas_space *space,
                                   const char *const *settings, size_t n_settings) {
     static const ni_option_row rows[] = {NI_OPTION(nas_exhaustive_options, first, NI_OPTION_U64),
@@ -274,9 +276,4 @@ nas_status nas_controller_named(nas_controller **out, const nas_space *space, co
         }
     return ni_fail(context, NAS_E_NOT_FOUND, "no controller is named \"%s\"; there are %s", name,
                    all);
-    return ni_fail(context, NAS_E_NOT_FOUND,
-                   near ? "no controller is named \"%s\"; did you mean \"%s\"?"
-                        : "no controller is named \"%s\"; there are random, evolution, local-search and more "
-                          "(nas_controller_builtin)%s",
-                   name, near ? near : "");
 }

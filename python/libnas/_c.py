@@ -17,7 +17,7 @@ nas_memory_use: u32 struct_size flags; u64 bytes_now bytes_peak allocations
 nas_controller_ops: u32 struct_size flags; ptr ask tell forget save load describe destroy
 nas_random_options: u32 struct_size flags; i32 replacement reserved
 nas_evolution_options: u32 struct_size flags population sample; i32 replacement distinct; u32
-    retries mutations
+    retries mutations; i32 death reserved; str mutation
 nas_halving_options: u32 struct_size flags; f64 min_epochs max_epochs; u32 eta candidates brackets;
     i32 overlap continues reserved
 nas_asha_options: u32 struct_size flags; f64 min_epochs max_epochs; u32 eta candidates; i32
@@ -27,7 +27,6 @@ nas_hyperband_options: u32 struct_size flags; f64 min_epochs max_epochs; u32 eta
 nas_bohb_options: u32 struct_size flags; f64 min_epochs max_epochs random_fraction
     bandwidth_factor min_bandwidth; u32 eta brackets min_points top_percent samples; i32 original
     overlap continues ordinal reserved
-    retries mutations; i32 death reserved; str mutation
 nas_exhaustive_options: u32 struct_size flags; u64 first; i32 distinct reserved
 nas_local_search_options: u32 struct_size flags initial; i32 whole distinct reserved
 nas_nsga2_options: u32 struct_size flags population; i32 distinct; u32 retries reserved; f64

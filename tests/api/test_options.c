@@ -184,6 +184,8 @@ static nas_status give_bohb(rig *r, const void *given) {
     nas_status status = nas_controller_bohb(&out, r->letters, given);
     nas_controller_free(out);
     return status;
+}
+
 #define GIVE_CONTROLLER(kind)                                                                      \
     static nas_status give_##kind(rig *r, const void *given) {                                     \
         nas_controller *out = NULL;                                                                \
@@ -477,6 +479,8 @@ static nas_status answer_costs(rig *r, void *out) {
 
 static nas_status answer_plan(rig *r, void *out) {
     return nas_arch_plan(r->arch, NULL, out, NULL);
+}
+
 static nas_status answer_table(rig *r, void *out) {
     nas_table_options options = NAS_TABLE_OPTIONS_INIT;
     nas_evaluator *table = NULL;

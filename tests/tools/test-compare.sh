@@ -1,7 +1,10 @@
 #!/bin/sh
 # nas compare: a table made here, every file that it writes, the same for any number of threads, and what it
 # refuses.
-nas=$1
+case $1 in
+/*) nas=$1 ;;
+*) nas=$PWD/$1 ;;
+esac
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1

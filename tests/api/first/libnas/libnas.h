@@ -641,6 +641,8 @@ typedef struct {
 NAS_API void nas_bohb_options_init(nas_bohb_options *options);
 NAS_API nas_status nas_controller_bohb(nas_controller **out, const nas_space *space,
                                        const nas_bohb_options *options);
+typedef struct {
+    uint32_t struct_size, flags;
     uint32_t population;
     int32_t distinct;
     uint32_t retries;
