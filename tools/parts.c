@@ -1,6 +1,7 @@
 /* The parts that the settings of a search name: space, data, controller, evaluator, budgets. All of
  * them are checked before anything is trained or written. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include "nas.h"
 
@@ -51,14 +52,34 @@ static int open_data(tool_parts *p, const tool_settings *s) {
     return status < 0 ? tool_failed(p->context) : 0;
 }
 
+/* What an earlier search found, told to the controller: "warm_start: FILE.nas" beside its name. */
+static nas_status warm_start(tool_parts *p, const char *path) {
+    nas_store_options options = NAS_STORE_OPTIONS_INIT;
+    nas_store *store = NULL;
+    options.read_only = 1;
+    options.create = 0;
+    nas_status status = nas_store_open(&store, p->context, path, &options);
+    if (status >= 0) status = nas_controller_warm_start(p->controller, p->space, store, NULL);
+    nas_store_free(store);
+    return status;
+}
+
 static int open_controller(tool_parts *p, const tool_settings *s) {
     size_t n;
     char **list = tool_settings_list(s, "controller", "name", &n);
     if (!list) return tool_memory();
+    for (size_t i = 0; i < n; i++) /* that one is the loop's, not the controller's */
+        if (!strncmp(list[i], "warm_start=", 11)) {
+            free(list[i]);
+            list[i--] = list[--n];
+            list[n] = NULL;
+        }
     nas_status status = nas_controller_named(
         &p->controller, p->space, tool_settings_get(s, "controller", "name", "evolution"),
         (const char *const *)list, n);
     tool_list_free(list, n);
+    const char *earlier = tool_settings_get(s, "controller", "warm_start", "");
+    if (status >= 0 && earlier[0]) status = warm_start(p, earlier);
     return status < 0 ? tool_failed(p->context) : 0;
 }
 

@@ -231,5 +231,128 @@ NAS_API void nas_nsga2_options_init(nas_nsga2_options *options);
 NAS_API nas_status nas_controller_nsga2(nas_controller **out, const nas_space *space,
                                         const nas_nsga2_options *options);
 
+/* The average reward that REINFORCE's rewards are compared with. */
+enum {
+    NAS_BASELINE_CORRECTED = 0, /* bias-corrected moving average, moved by the reward before it is used:
+                                   the first advantage is 0 */
+    NAS_BASELINE_FIRST = 1,     /* begins at the first reward, is moved after use */
+    NAS_BASELINE_ZERO = 2       /* begins at 0, is moved after use */
+};
+enum {
+    NAS_ENTROPY_REWARD = 0,     /* entropy * H is added to the reward */
+    NAS_ENTROPY_REGULARIZER = 1 /* entropy * H is added to what is maximised */
+};
+
+/* REINFORCE (Williams 1992) with a table of softmaxes, one a decision: the baseline of NAS-Bench-201
+ * (Dong and Yang, ICLR 2020). Integers of more than `bins` values and reals are softmaxes over bins. */
+typedef struct {
+    uint32_t struct_size, flags;
+    double learning_rate; /* 0.05: Adam */
+    double decay;         /* 0.9: of the baseline, 0 .. 0.999999 */
+    double entropy;       /* 0: weight of the policy's entropy */
+    double temperature;   /* 1: logits are divided by it */
+    double tanh_constant; /* 0: none; c: logits become c tanh(logit / temperature) */
+    double init;          /* 0.001: first logits are init * N(0, 1) */
+    int32_t baseline;     /* NAS_BASELINE_* */
+    int32_t entropy_mode; /* NAS_ENTROPY_* */
+    uint32_t batch;       /* 1: results for an update */
+    uint32_t bins;        /* 10 */
+    uint32_t retries;     /* 1000: samples drawn again where a constraint does not hold */
+    uint32_t reserved;
+} nas_reinforce_table_options;
+#define NAS_REINFORCE_TABLE_OPTIONS_INIT \
+    {sizeof(nas_reinforce_table_options), 0, 0.05, 0.9, 0, 1, 0, 0.001, 0, 0, 1, 10, 1000, 0}
+NAS_API void nas_reinforce_table_options_init(nas_reinforce_table_options *options);
+NAS_API nas_status nas_controller_reinforce_table(nas_controller **out, const nas_space *space,
+                                                  const nas_reinforce_table_options *options);
+
+/* REINFORCE with a recurrent policy: Zoph and Le, "Neural architecture search with reinforcement
+ * learning", ICLR 2017. An LSTM reads each token and gives the next softmax; skip anchors ("4<-2") are
+ * Bernoullis that look back at the layers they may come from. */
+typedef struct {
+    uint32_t struct_size, flags;
+    double learning_rate; /* 0.005: Adam */
+    double decay;         /* 0.9 */
+    double entropy;       /* 0 */
+    double temperature;   /* 1 */
+    double tanh_constant; /* 0 */
+    double init;          /* 0.08: weights are U(-init, init), biases 0 */
+    int32_t baseline, entropy_mode;
+    uint32_t batch;       /* 1 */
+    uint32_t bins;        /* 10 */
+    uint32_t retries;     /* 1000 */
+    uint32_t units;       /* 35: of each layer, and of embeddings */
+    uint32_t layers;      /* 1 or 2 */
+    uint32_t reserved;
+} nas_reinforce_options;
+#define NAS_REINFORCE_OPTIONS_INIT \
+    {sizeof(nas_reinforce_options), 0, 0.005, 0.9, 0, 1, 0, 0.08, 0, 0, 1, 10, 1000, 35, 1, 0}
+NAS_API void nas_reinforce_options_init(nas_reinforce_options *options);
+NAS_API nas_status nas_controller_reinforce(nas_controller **out, const nas_space *space,
+                                            const nas_reinforce_options *options);
+
+/* Bayesian optimisation with an ensemble of neural predictors: White et al., "BANANAS", AAAI 2021. An
+ * ensemble of perceptrons learns all results; mutations of the best are its candidates; each draws from
+ * the normal distribution of its predictions (independent Thompson sampling), the highest are tried. */
+enum {
+    NAS_PREDICTOR_AUTO = 0,    /* PATH where the space has at most 1024 paths, else ONE_HOT */
+    NAS_PREDICTOR_ONE_HOT = 1, /* of nas_arch_encode */
+    NAS_PREDICTOR_PATH = 2
+};
+typedef struct {
+    uint32_t struct_size, flags;
+    uint32_t initial;    /* 10: random networks first */
+    uint32_t refit;      /* 10: proposals from one fit */
+    uint32_t candidates; /* 200: scored after each fit */
+    uint32_t parents;    /* 10: the best so far, which are mutated */
+    uint32_t mutations;  /* 2: of a candidate, 1 .. so many */
+    uint32_t members;    /* 5: networks of the ensemble */
+    uint32_t units;      /* 32: of each hidden layer */
+    uint32_t layers;     /* 2: hidden ones */
+    uint32_t epochs;     /* 40 */
+    uint32_t batch;      /* 32 */
+    int32_t encoding;    /* NAS_PREDICTOR_ONE_HOT: what it sees of a network */
+    uint32_t reserved;
+    double learning_rate; /* 0.01: Adam, falling to a tenth */
+    double weight_decay;  /* 0.01: decoupled */
+    double random_share;  /* 0.3: of candidates that are random samples instead */
+} nas_predictor_options;
+#define NAS_PREDICTOR_OPTIONS_INIT \
+    {sizeof(nas_predictor_options), 0, 10, 10, 200, 10, 2, 5, 32, 2, 40, 32, 1, 0, 0.01, 0.01, 0.3}
+NAS_API void nas_predictor_options_init(nas_predictor_options *options);
+NAS_API nas_status nas_controller_predictor(nas_controller **out, const nas_space *space,
+                                            const nas_predictor_options *options);
+
+/* Progressive search: Liu et al., "Progressive neural architecture search", ECCV 2018. A beam from small
+ * networks to large: level by level each of the best is extended by every alternative of one more block
+ * (or decision), an ensemble of surrogates scores the extensions, the best of them are tried. */
+enum {
+    NAS_SURROGATE_MLP = 0, /* embeddings averaged over blocks, two hidden layers */
+    NAS_SURROGATE_LSTM = 1 /* over the sequence of decisions */
+};
+typedef struct {
+    uint32_t struct_size, flags;
+    uint32_t beam;        /* 32: networks tried and extended at each level after the first (K) */
+    uint32_t level;       /* 0: decisions whose names are equal up to the last dot are one level;
+                             n: n decisions */
+    int32_t surrogate;    /* NAS_SURROGATE_* */
+    uint32_t members;     /* 5: each learns from 4/5 of the results */
+    uint32_t embedding;   /* 32 */
+    uint32_t units;       /* 32 */
+    uint32_t epochs;      /* 60 */
+    uint32_t batch;       /* 16 */
+    uint32_t bins;        /* 10: of reals, and of integers of more values */
+    uint32_t probes;      /* 0: extensions drawn uniformly that are tried at each level besides, to
+                             measure the surrogate by */
+    double learning_rate; /* 0.01: Adam, falling to a tenth */
+    const char *base;     /* what is undecided yet, as an architecture's text; NULL: the first
+                             alternative of each decision. Copied */
+} nas_progressive_options;
+#define NAS_PROGRESSIVE_OPTIONS_INIT \
+    {sizeof(nas_progressive_options), 0, 32, 0, 0, 5, 32, 32, 60, 16, 10, 0, 0.01, NULL}
+NAS_API void nas_progressive_options_init(nas_progressive_options *options);
+NAS_API nas_status nas_controller_progressive(nas_controller **out, const nas_space *space,
+                                              const nas_progressive_options *options);
+
 NAS_EXTERN_C_END
 #endif

@@ -157,5 +157,13 @@ NAS_API nas_status nas_search_state(const nas_search *search, nas_search_progres
 NAS_API nas_status nas_search_replay(nas_context *context, nas_store *record,
                                      const nas_search_options *options);
 
+/* Tells a controller, before its search begins, what came of the trials of another store of the same
+ * space (NAS_E_STATE: of another one), in their order, with the scores that they had there. Evolution's
+ * population fills with them, policies and surrogates learn from them, random search without replacement
+ * leaves them out; brackets of samples (halving, ASHA, Hyperband) have nothing to learn. Of trials that vanished nothing is told. *told (may be NULL): how many. A resume does
+ * the same before nas_search_create. After an error the controller may have learnt a part: free it. */
+NAS_API nas_status nas_controller_warm_start(nas_controller *controller, const nas_space *space,
+                                             nas_store *store, uint64_t *told);
+
 NAS_EXTERN_C_END
 #endif

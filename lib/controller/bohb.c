@@ -361,6 +361,8 @@ static nas_status bohb_load(void *user, nas_reader *from) {
     ni_bohb *self = user;
     uint64_t n;
     NI_TRY(load_settings(self, from));
+    while (self->seen.n > 0) /* of a warm start: the state has them */
+        nas_arch_free(self->seen.items[--self->seen.n].arch);
     NI_TRY(nas_read_u64(from, &n));
     for (uint64_t i = 0; i < n; i++) {
         ni_observation one;

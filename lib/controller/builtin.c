@@ -1,5 +1,6 @@
 /* Controllers by name, with their settings as texts. */
 #include "controller.h"
+#include "learned.h"
 #include <stddef.h>
 
 nas_status ni_setting_same(nas_context *context, const char *controller, const char *name,
@@ -241,6 +242,10 @@ static const struct {
      "mutation = 1: probability that a child of two parents is mutated\n"
      "objectives = accuracy,-params: metrics, - before those that are to be small\n",
      make_nsga2},
+    {"reinforce-table", ni_reinforce_table_settings, ni_make_reinforce_table},
+    {"reinforce", ni_reinforce_settings_text, ni_make_reinforce},
+    {"predictor", ni_predictor_settings, ni_make_predictor},
+    {"progressive", ni_progressive_settings, ni_make_progressive},
 };
 
 const char *nas_controller_builtin(uint32_t index) {

@@ -102,7 +102,10 @@ static nas_status note_mutation(ni_evolution *self, nas_proposal_builder *out,
     nas_status status = NAS_OK;
     ni_text_init(&note, self->context);
     ni_text_add(&note, "mutation of ");
-    ni_text_u64(&note, parent->trial + 1); /* people count trials from 1, as reports do */
+    if (parent->trial == NAS_TRIAL_NONE)
+        ni_text_add(&note, "an earlier search's");
+    else
+        ni_text_u64(&note, parent->trial + 1); /* people count trials from 1, as reports do */
     for (uint32_t d = 0; d < n && listed < 4; d++) {
         nas_value was, is;
         const nas_decision *about = ni_space_decision(self->space, d);
@@ -149,7 +152,7 @@ static nas_status evolution_ask(void *user, nas_random *stream, nas_proposal_bui
     }
     NI_GOTO(end, nas_propose_arch(out, arch));
     if (parent) {
-        NI_GOTO(end, nas_propose_parent(out, parent->trial));
+        if (parent->trial != NAS_TRIAL_NONE) NI_GOTO(end, nas_propose_parent(out, parent->trial));
         NI_GOTO(end, note_mutation(self, out, parent, arch));
     }
     if (self->options.distinct) NI_GOTO(end, ni_seen_add(&self->seen, key));
@@ -274,6 +277,12 @@ static nas_status evolution_load(void *user, nas_reader *from) {
                        (unsigned long long)format, FORMAT);
     NI_TRY(load_settings(self, from));
     NI_TRY(nas_read_u64(from, &self->losers));
+    for (uint32_t i = 0; i < self->options.population; i++) { /* a warm start's: the state has it */
+        nas_arch_free(self->ring[i].arch);
+        self->ring[i].arch = NULL;
+    }
+    self->alive = self->oldest = 0;
+    self->pending.n = 0;
     NI_TRY(nas_read_u64(from, &self->born));
     NI_TRY(nas_read_u64(from, &n));
     if (n > self->options.population)
@@ -307,7 +316,10 @@ static nas_status evolution_describe(void *user, nas_sink *to) {
     for (uint32_t i = 0; i < self->alive; i++) {
         const ni_individual *one = individual(self, i);
         ni_text_add(&line, "trial ");
-        ni_text_u64(&line, one->trial);
+        if (one->trial == NAS_TRIAL_NONE)
+            ni_text_add(&line, "of an earlier search");
+        else
+            ni_text_u64(&line, one->trial);
         ni_text_add(&line, ", score ");
         ni_text_f64(&line, one->score);
         ni_text_add(&line, ": ");

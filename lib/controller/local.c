@@ -297,6 +297,16 @@ static nas_status local_load(void *user, nas_reader *from) {
         NI_TRY(nas_read_u64(from, &value));
         NI_TRY(ni_setting_same(self->context, "local-search", names[i], value, now[i]));
     }
+    /* What a warm start brought: the state has it. */
+    ni_map *index;
+    NI_TRY(ni_map_create(&index, self->context));
+    ni_map_free(self->index);
+    self->index = index;
+    self->keys.n = self->scores.n = self->pending.n = 0;
+    drop_candidates(self);
+    nas_arch_free(self->at);
+    nas_arch_free(self->warm);
+    self->at = self->warm = NULL;
     NI_TRY(nas_read_u64(from, &self->climbs));
     NI_TRY(nas_read_u64(from, &self->steps));
     NI_TRY(nas_read_u64(from, &n));

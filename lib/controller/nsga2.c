@@ -272,6 +272,9 @@ static nas_status nsga2_load(void *user, nas_reader *from) {
                            names[i]);
         NI_TRY(ni_setting_same(self->context, "nsga2", names[i], kept, now[i]));
     }
+    while (self->members.n) /* what a warm start brought: the state has it */
+        nas_arch_free(self->members.items[--self->members.n].arch);
+    self->pending.n = self->n_parents = 0;
     NI_TRY(nas_read_u64(from, &self->generation));
     NI_TRY(nas_read_u64(from, &kept));
     NI_TRY(nas_read_u64(from, &n));

@@ -74,4 +74,14 @@ nas_status ni_trainer_load(ni_trainer *trainer, nas_reader *from);
 double ni_learning_rate(const nas_train_options *options, uint64_t step, uint64_t total_steps,
                         double steps_an_epoch);
 
+/* ---- recurrent parts: rows are N,1,1,C. Weights are U(-init, init), biases 0; variables are named
+ * after `name` and found again when they are there, so that steps share them. ----------------------- */
+nas_status ni_matrix(nas_graph *g, const char *name, int64_t rows, int64_t columns, double init,
+                     ni_node *out); /* an embedding's rows, for one */
+nas_status ni_dense(nas_graph *g, const char *name, ni_node x, int64_t inputs, int64_t outputs,
+                    double init, ni_node *out); /* name.weight, name.bias */
+/* name.weight_ih (inputs, 4 units), name.weight_hh, name.bias: one bias, the sum of PyTorch's two. */
+nas_status ni_lstm_cell(nas_graph *g, const char *name, int64_t inputs, int64_t units, double init,
+                        ni_node x, ni_node h, ni_node c, ni_node *h_out, ni_node *c_out);
+
 #endif

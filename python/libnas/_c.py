@@ -36,6 +36,15 @@ nas_table_options: u32 struct_size flags; str path arch accuracy test seconds me
 nas_table_info: u32 struct_size flags; u64 rows; f64 best_accuracy test_of_best best_test
     mean_accuracy mean_test; u32 epochs reserved
 nas_simulate_options: u32 struct_size flags workers reserved; str seconds; f64 max_seconds
+nas_reinforce_table_options: u32 struct_size flags; f64 learning_rate decay entropy temperature
+    tanh_constant init; i32 baseline entropy_mode; u32 batch bins retries reserved
+nas_reinforce_options: u32 struct_size flags; f64 learning_rate decay entropy temperature
+    tanh_constant init; i32 baseline entropy_mode; u32 batch bins retries units layers reserved
+nas_predictor_options: u32 struct_size flags initial refit candidates parents mutations members
+    units layers epochs batch; i32 encoding; u32 reserved; f64 learning_rate weight_decay
+    random_share
+nas_progressive_options: u32 struct_size flags beam level; i32 surrogate; u32 members embedding
+    units epochs batch bins probes; f64 learning_rate; str base
 nas_dataset_options: u32 struct_size flags; i64 validation; i32 balanced normalise; f64 mean[4]
     deviation[4]; i32 flip crop_pad cutout reserved; i64 limit_train limit_test
 nas_dataset_arrays: u32 struct_size flags; i64 n_train n_test height width channels classes; ptr
@@ -136,6 +145,15 @@ nas_evaluator_table ptr ptr ptr -> status
 nas_evaluator_table_info ptr ptr -> status
 nas_simulate_options_init ptr -> void
 nas_search_simulate ptr ptr ptr -> status
+nas_reinforce_table_options_init ptr -> void
+nas_controller_reinforce_table ptr ptr ptr -> status
+nas_reinforce_options_init ptr -> void
+nas_controller_reinforce ptr ptr ptr -> status
+nas_predictor_options_init ptr -> void
+nas_controller_predictor ptr ptr ptr -> status
+nas_progressive_options_init ptr -> void
+nas_controller_progressive ptr ptr ptr -> status
+nas_controller_warm_start ptr ptr ptr ptr -> status
 nas_dataset_options_init ptr -> void
 nas_dataset_options_set ptr ptr str -> status
 nas_dataset_open ptr ptr str ptr -> status
@@ -450,6 +468,16 @@ NAS_CONTROLLER_CONTINUES = 4
 NAS_DEATH_OLDEST = 0
 NAS_DEATH_WORST = 1
 NAS_DEATH_LOSER = 2
+NAS_BASELINE_CORRECTED = 0
+NAS_BASELINE_FIRST = 1
+NAS_BASELINE_ZERO = 2
+NAS_ENTROPY_REWARD = 0
+NAS_ENTROPY_REGULARIZER = 1
+NAS_PREDICTOR_AUTO = 0
+NAS_PREDICTOR_ONE_HOT = 1
+NAS_PREDICTOR_PATH = 2
+NAS_SURROGATE_MLP = 0
+NAS_SURROGATE_LSTM = 1
 NAS_OPTIMIZER_SGD = 0
 NAS_OPTIMIZER_ADAM = 1
 NAS_OPTIMIZER_ADAMW = 2

@@ -216,6 +216,34 @@ static nas_status give_simulate(rig *r, const void *given) {
     return nas_search_simulate(r->search, given, NULL);
 }
 
+static nas_status give_reinforce_table(rig *r, const void *given) {
+    nas_controller *out = NULL;
+    nas_status status = nas_controller_reinforce_table(&out, r->letters, given);
+    nas_controller_free(out);
+    return status;
+}
+
+static nas_status give_reinforce(rig *r, const void *given) {
+    nas_controller *out = NULL;
+    nas_status status = nas_controller_reinforce(&out, r->letters, given);
+    nas_controller_free(out);
+    return status;
+}
+
+static nas_status give_predictor(rig *r, const void *given) {
+    nas_controller *out = NULL;
+    nas_status status = nas_controller_predictor(&out, r->letters, given);
+    nas_controller_free(out);
+    return status;
+}
+
+static nas_status give_progressive(rig *r, const void *given) {
+    nas_controller *out = NULL;
+    nas_status status = nas_controller_progressive(&out, r->letters, given);
+    nas_controller_free(out);
+    return status;
+}
+
 static nas_status give_controller(rig *r, const void *given) {
     nas_controller *out = NULL;
     nas_status status = nas_controller_create(&out, r->context, "mine", given, r);
@@ -342,6 +370,10 @@ static given_struct *given_structs(rig *r) {
     static nas_nsga2_options nsga2 = NAS_NSGA2_OPTIONS_INIT;
     static nas_table_options table = NAS_TABLE_OPTIONS_INIT;
     static nas_simulate_options simulate = NAS_SIMULATE_OPTIONS_INIT;
+    static nas_reinforce_table_options reinforce_table = NAS_REINFORCE_TABLE_OPTIONS_INIT;
+    static nas_reinforce_options reinforce = NAS_REINFORCE_OPTIONS_INIT;
+    static nas_predictor_options predictor = NAS_PREDICTOR_OPTIONS_INIT;
+    static nas_progressive_options progressive = NAS_PROGRESSIVE_OPTIONS_INIT;
     static nas_controller_ops controller = {.struct_size = sizeof controller, .ask = no_ask};
     static nas_evaluator_ops evaluator = {.struct_size = sizeof evaluator, .evaluate = half};
     static nas_train_options train = NAS_TRAIN_OPTIONS_INIT;
@@ -369,6 +401,11 @@ static given_struct *given_structs(rig *r) {
         {"nas_nsga2_options", sizeof nsga2, give_nsga2, &nsga2, 0},
         {"nas_table_options", sizeof table, give_table, &table, 0},
         {"nas_simulate_options", sizeof simulate, give_simulate, &simulate, 0},
+        {"nas_reinforce_table_options", sizeof reinforce_table, give_reinforce_table,
+         &reinforce_table, 0},
+        {"nas_reinforce_options", sizeof reinforce, give_reinforce, &reinforce, 0},
+        {"nas_predictor_options", sizeof predictor, give_predictor, &predictor, 0},
+        {"nas_progressive_options", sizeof progressive, give_progressive, &progressive, 0},
         {"nas_controller_ops", sizeof controller, give_controller, &controller, 0},
         {"nas_evaluator_ops", sizeof evaluator, give_evaluator, &evaluator, 0},
         {"nas_train_options", sizeof train, give_train, &train, 0},

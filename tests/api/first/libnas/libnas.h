@@ -655,6 +655,108 @@ typedef struct {
 NAS_API void nas_nsga2_options_init(nas_nsga2_options *options);
 NAS_API nas_status nas_controller_nsga2(nas_controller **out, const nas_space *space,
                                         const nas_nsga2_options *options);
+enum {
+    NAS_BASELINE_CORRECTED = 0,
+    NAS_BASELINE_FIRST = 1,
+    NAS_BASELINE_ZERO = 2
+};
+enum {
+    NAS_ENTROPY_REWARD = 0,
+    NAS_ENTROPY_REGULARIZER = 1
+};
+typedef struct {
+    uint32_t struct_size, flags;
+    double learning_rate;
+    double decay;
+    double entropy;
+    double temperature;
+    double tanh_constant;
+    double init;
+    int32_t baseline;
+    int32_t entropy_mode;
+    uint32_t batch;
+    uint32_t bins;
+    uint32_t retries;
+    uint32_t reserved;
+} nas_reinforce_table_options;
+#define NAS_REINFORCE_TABLE_OPTIONS_INIT \
+    {sizeof(nas_reinforce_table_options), 0, 0.05, 0.9, 0, 1, 0, 0.001, 0, 0, 1, 10, 1000, 0}
+NAS_API void nas_reinforce_table_options_init(nas_reinforce_table_options *options);
+NAS_API nas_status nas_controller_reinforce_table(nas_controller **out, const nas_space *space,
+                                                  const nas_reinforce_table_options *options);
+typedef struct {
+    uint32_t struct_size, flags;
+    double learning_rate;
+    double decay;
+    double entropy;
+    double temperature;
+    double tanh_constant;
+    double init;
+    int32_t baseline, entropy_mode;
+    uint32_t batch;
+    uint32_t bins;
+    uint32_t retries;
+    uint32_t units;
+    uint32_t layers;
+    uint32_t reserved;
+} nas_reinforce_options;
+#define NAS_REINFORCE_OPTIONS_INIT \
+    {sizeof(nas_reinforce_options), 0, 0.005, 0.9, 0, 1, 0, 0.08, 0, 0, 1, 10, 1000, 35, 1, 0}
+NAS_API void nas_reinforce_options_init(nas_reinforce_options *options);
+NAS_API nas_status nas_controller_reinforce(nas_controller **out, const nas_space *space,
+                                            const nas_reinforce_options *options);
+enum {
+    NAS_PREDICTOR_AUTO = 0,
+    NAS_PREDICTOR_ONE_HOT = 1,
+    NAS_PREDICTOR_PATH = 2
+};
+typedef struct {
+    uint32_t struct_size, flags;
+    uint32_t initial;
+    uint32_t refit;
+    uint32_t candidates;
+    uint32_t parents;
+    uint32_t mutations;
+    uint32_t members;
+    uint32_t units;
+    uint32_t layers;
+    uint32_t epochs;
+    uint32_t batch;
+    int32_t encoding;
+    uint32_t reserved;
+    double learning_rate;
+    double weight_decay;
+    double random_share;
+} nas_predictor_options;
+#define NAS_PREDICTOR_OPTIONS_INIT \
+    {sizeof(nas_predictor_options), 0, 10, 10, 200, 10, 2, 5, 32, 2, 40, 32, 1, 0, 0.01, 0.01, 0.3}
+NAS_API void nas_predictor_options_init(nas_predictor_options *options);
+NAS_API nas_status nas_controller_predictor(nas_controller **out, const nas_space *space,
+                                            const nas_predictor_options *options);
+enum {
+    NAS_SURROGATE_MLP = 0,
+    NAS_SURROGATE_LSTM = 1
+};
+typedef struct {
+    uint32_t struct_size, flags;
+    uint32_t beam;
+    uint32_t level;
+    int32_t surrogate;
+    uint32_t members;
+    uint32_t embedding;
+    uint32_t units;
+    uint32_t epochs;
+    uint32_t batch;
+    uint32_t bins;
+    uint32_t probes;
+    double learning_rate;
+    const char *base;
+} nas_progressive_options;
+#define NAS_PROGRESSIVE_OPTIONS_INIT \
+    {sizeof(nas_progressive_options), 0, 32, 0, 0, 5, 32, 32, 60, 16, 10, 0, 0.01, NULL}
+NAS_API void nas_progressive_options_init(nas_progressive_options *options);
+NAS_API nas_status nas_controller_progressive(nas_controller **out, const nas_space *space,
+                                              const nas_progressive_options *options);
 NAS_EXTERN_C_END
 #endif
 
@@ -1074,6 +1176,8 @@ typedef struct {
 NAS_API nas_status nas_search_state(const nas_search *search, nas_search_progress *out);
 NAS_API nas_status nas_search_replay(nas_context *context, nas_store *record,
                                      const nas_search_options *options);
+NAS_API nas_status nas_controller_warm_start(nas_controller *controller, const nas_space *space,
+                                             nas_store *store, uint64_t *told);
 NAS_EXTERN_C_END
 #endif
 
