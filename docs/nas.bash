@@ -19,7 +19,7 @@ _nas() {
         budget.target= budget.trial_seconds= objective.metric= objective.minimise= final.epochs="
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        _nas_words "search resume replay list report dump train space arch --help --version"
+        _nas_words "search resume replay list report dump train compare space arch --help --version"
         return
     fi
     # --option=value comes as three words
@@ -40,7 +40,7 @@ _nas() {
         return
         ;;
     --controller)
-        _nas_words "asha bohb evolution halving hyperband random"
+        _nas_words "asha bohb evolution halving hyperband random exhaustive local-search nsga2"
         return
         ;;
     --as)
@@ -61,7 +61,7 @@ _nas() {
         _nas_words "$keys"
         return
         ;;
-    --seed | --trials | --seconds | --epochs | --final-epochs | --window | --workers | --threads | \
+    --seed | --seeds | --trials | --seconds | --epochs | --final-epochs | --window | --workers | --threads | \
         --param | -p | --count | -n | --best | -b | --title)
         return
         ;;
@@ -72,7 +72,7 @@ _nas() {
         -* | =) ;;
         *)
             case ${COMP_WORDS[i - 1]} in
-            = | --set | -s | --space | --data | --controller | --seed | --trials | --seconds | --epochs | \
+            = | --set | -s | --space | --data | --controller | --seed | --seeds | --trials | --seconds | --epochs | \
                 --final-epochs | --window | --workers | --threads | --param | -p | --output | -o | \
                 --count | -n | --best | -b | --sort | --title | --as) ;;
             *) ((places++)) ;;
@@ -121,6 +121,13 @@ _nas() {
             _nas_words "$common --canonical --output -o"
         else
             _nas_files "*.nas"
+        fi
+        ;;
+    compare)
+        if [[ $cur == -* ]]; then
+            _nas_words "$common --seeds --threads --output -o --quiet -q"
+        else
+            _nas_files "*.y*ml"
         fi
         ;;
     train)

@@ -236,6 +236,7 @@ int cmd_search(int argc, const char **argv);
 int cmd_resume(int argc, const char **argv);
 int cmd_replay(int argc, const char **argv);
 int cmd_train(int argc, const char **argv);
+int cmd_compare(int argc, const char **argv);
 int cmd_space(int argc, const char **argv);
 int cmd_arch(int argc, const char **argv);
 int cmd_dump(int argc, const char **argv);

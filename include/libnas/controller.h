@@ -75,8 +75,43 @@ NAS_API void nas_random_options_init(nas_random_options *options);
 NAS_API nas_status nas_controller_random(nas_controller **out, const nas_space *space,
                                          const nas_random_options *options);
 
+/* Every architecture of the space in the order of nas_space_at; NAS_DONE after the last. */
+typedef struct {
+    uint32_t struct_size, flags;
+    uint64_t first;   /* 0; index to begin with */
+    int32_t distinct; /* 0; 1: of isomorphic networks the first alone */
+    int32_t reserved;
+} nas_exhaustive_options;
+#define NAS_EXHAUSTIVE_OPTIONS_INIT {sizeof(nas_exhaustive_options), 0, 0, 0, 0}
+NAS_API void nas_exhaustive_options_init(nas_exhaustive_options *options);
+NAS_API nas_status nas_controller_exhaustive(nas_controller **out, const nas_space *space,
+                                             const nas_exhaustive_options *options);
+
+/* Local search: White et al., "Exploring the loss landscape in neural architecture search", UAI 2021,
+ * algorithm 1. Random networks, then the neighbours of the best of them, and so from the best neighbour
+ * on until none is better; then anew. */
+typedef struct {
+    uint32_t struct_size, flags;
+    uint32_t initial; /* 1: random networks that a climb begins with the best of */
+    int32_t whole;    /* 0: goes on from the first neighbour that is better; 1: looks at all of them and
+                         goes on from the best */
+    int32_t distinct; /* 1: of isomorphic networks one is evaluated, and counts for all */
+    int32_t reserved;
+} nas_local_search_options;
+#define NAS_LOCAL_SEARCH_OPTIONS_INIT {sizeof(nas_local_search_options), 0, 1, 0, 1, 0}
+NAS_API void nas_local_search_options_init(nas_local_search_options *options);
+NAS_API nas_status nas_controller_local_search(nas_controller **out, const nas_space *space,
+                                               const nas_local_search_options *options);
+
+/* Who dies when one is born. */
+enum {
+    NAS_DEATH_OLDEST = 0, /* aging: regularized evolution */
+    NAS_DEATH_WORST = 1,  /* plain: the worst of the whole population (of equals the oldest) */
+    NAS_DEATH_LOSER = 2   /* tournament: the worst of a sample; the best of another is the parent */
+};
 /* Regularized (aging) evolution: Real et al., "Regularized evolution for image classifier
- * architecture search", AAAI 2019, algorithm 1. */
+ * architecture search", AAAI 2019, algorithm 1; with another `death` plain and tournament evolution
+ * (Real et al., "Large-scale evolution of image classifiers", ICML 2017, section 3.1). */
 typedef struct {
     uint32_t struct_size, flags;
     uint32_t population; /* 100 */
@@ -85,9 +120,13 @@ typedef struct {
     int32_t distinct;    /* 1: a network that was proposed before is drawn again, up to `retries`
                             times, so that no training is spent twice */
     uint32_t retries;    /* 100 */
-    uint32_t mutations;  /* 1: decisions changed in a child */
+    uint32_t mutations;  /* 1: mutations between parent and child */
+    int32_t death;       /* NAS_DEATH_OLDEST */
+    int32_t reserved;
+    const char *mutation; /* rule of nas_space_mutate_as; NULL: "uniform". Copied */
 } nas_evolution_options;
-#define NAS_EVOLUTION_OPTIONS_INIT {sizeof(nas_evolution_options), 0, 100, 25, 1, 0, 100, 1}
+#define NAS_EVOLUTION_OPTIONS_INIT                                                                 \
+    {sizeof(nas_evolution_options), 0, 100, 25, 1, 0, 100, 1, NAS_DEATH_OLDEST, 0, NULL}
 NAS_API void nas_evolution_options_init(nas_evolution_options *options);
 NAS_API nas_status nas_controller_evolution(nas_controller **out, const nas_space *space,
                                             const nas_evolution_options *options);
@@ -173,6 +212,24 @@ typedef struct {
 NAS_API void nas_bohb_options_init(nas_bohb_options *options);
 NAS_API nas_status nas_controller_bohb(nas_controller **out, const nas_space *space,
                                        const nas_bohb_options *options);
+/* NSGA-II, for several objectives: Deb et al., "A fast and elitist multiobjective genetic algorithm:
+ * NSGA-II", IEEE Transactions on Evolutionary Computation 6(2), 2002. It reads the metrics that it is
+ * told, not the search's score. */
+typedef struct {
+    uint32_t struct_size, flags;
+    uint32_t population; /* 50 */
+    int32_t distinct;    /* 1: what was proposed before is drawn again, up to `retries` times */
+    uint32_t retries;    /* 100 */
+    uint32_t reserved;
+    double crossover;    /* 0.9: probability that a child has two parents */
+    double mutation;     /* 1: probability that it is mutated (without crossover it always is) */
+    const char *objectives; /* "accuracy,-params": metrics, - before those that are to be small. NULL:
+                               "accuracy,-params". Copied */
+} nas_nsga2_options;
+#define NAS_NSGA2_OPTIONS_INIT {sizeof(nas_nsga2_options), 0, 50, 1, 100, 0, 0.9, 1, NULL}
+NAS_API void nas_nsga2_options_init(nas_nsga2_options *options);
+NAS_API nas_status nas_controller_nsga2(nas_controller **out, const nas_space *space,
+                                        const nas_nsga2_options *options);
 
 /* The average reward that REINFORCE's rewards are compared with. */
 enum {

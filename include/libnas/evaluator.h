@@ -97,6 +97,48 @@ NAS_API nas_status nas_evaluator_callback(nas_evaluator **out, nas_context *cont
  * from the trial's own random streams. */
 NAS_API nas_status nas_evaluator_train(nas_evaluator **out, nas_context *context,
                                        const nas_train_options *options);
+
+/* A published table in place of training: CSV, its first line the names of its columns. A proposal is
+ * answered from the line of its architecture. Gives "accuracy"; where there are columns for them
+ * "test_accuracy", "seconds" (simulated: see nas_search_simulate) and metrics of the columns' names; with
+ * curves "epochs" and the curve "accuracy", up to the fidelity "epochs" (its whole length by default).
+ * Texts are copied. */
+typedef struct {
+    uint32_t struct_size, flags;
+    const char *path;
+    const char *arch;     /* column of architectures; NULL: "arch"; "#": line i is nas_space_at(i) */
+    const char *accuracy; /* columns "a+b+c", whose mean is the validation accuracy */
+    const char *test;     /* the same; NULL: none */
+    const char *seconds;  /* column of the time that an evaluation takes; NULL: none */
+    const char *metrics;  /* "params,flops": columns that become metrics; NULL: none */
+    const char *curve;    /* "acc_": columns acc_1, acc_2, ... are the validation accuracy after each
+                             epoch; empty cells at the end of a line: it ended early. NULL: none */
+    double scale;         /* 1; accuracies are multiplied by it (0.01: from percent) */
+    double noise;         /* 0; standard deviation of normal noise on the validation accuracy, from the
+                             trial's own stream */
+    int32_t missing;      /* 0: the table must have every architecture of a space that can be listed;
+                             1: those that it has not are infeasible */
+    int32_t reserved;
+} nas_table_options;
+#define NAS_TABLE_OPTIONS_INIT                                                                     \
+    {sizeof(nas_table_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1, 0, 0, 0}
+NAS_API void nas_table_options_init(nas_table_options *options);
+/* NAS_E_SYNTAX and the like name the file and the line. Whether its architectures are those of the
+ * space is seen when a search is created, or by nas_evaluator_prepare. */
+NAS_API nas_status nas_evaluator_table(nas_evaluator **out, nas_context *context,
+                                       const nas_table_options *options);
+typedef struct {
+    uint32_t struct_size, flags;
+    uint64_t rows;
+    double best_accuracy;  /* highest validation accuracy of all lines */
+    double test_of_best;   /* test accuracy of that line (the first of equals); NAN: there is none */
+    double best_test;      /* highest test accuracy */
+    double mean_accuracy, mean_test;
+    uint32_t epochs;       /* of its curves; 0: none */
+    uint32_t reserved;
+} nas_table_info;
+NAS_API nas_status nas_evaluator_table_info(const nas_evaluator *evaluator, nas_table_info *out);
+
 /* By name and settings, as in a search file: "train", "epochs=2", "batch=128". */
 NAS_API nas_status nas_evaluator_named(nas_evaluator **out, nas_context *context, const char *name,
                                        const char *const *settings, size_t n_settings);

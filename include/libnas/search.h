@@ -117,6 +117,24 @@ NAS_API nas_status nas_search_tell(nas_search *search, const nas_proposal *asked
 /* It will never be told: infeasible, reason VANISHED. */
 NAS_API nas_status nas_search_forget(nas_search *search, const nas_proposal *asked);
 
+/* Runs a search in simulated time: each evaluation is made at once (a table's), and is told when the
+ * seconds that its result names have passed on a clock of its own, while other workers' run. So
+ * results come out of order exactly as they would. For every result the metric "clock" is the time at
+ * which it was there. A trial whose end lies past max_seconds is forgotten, and the search stops
+ * there. With order = ARRIVAL what an ask has seen is what was there; otherwise the window says. */
+typedef struct {
+    uint32_t struct_size, flags;
+    uint32_t workers;    /* 1; how many evaluate at once: more than the window wait for it */
+    uint32_t reserved;
+    const char *seconds; /* metric that says how long an evaluation takes; NULL: "seconds" */
+    double max_seconds;  /* 0: no limit */
+} nas_simulate_options;
+#define NAS_SIMULATE_OPTIONS_INIT {sizeof(nas_simulate_options), 0, 1, 0, NULL, 0}
+NAS_API void nas_simulate_options_init(nas_simulate_options *options);
+/* *clock (may be NULL): simulated seconds at the end. */
+NAS_API nas_status nas_search_simulate(nas_search *search, const nas_simulate_options *options,
+                                       double *clock);
+
 NAS_API uint64_t nas_search_trials(const nas_search *search);
 NAS_API nas_status nas_search_trial(nas_search *search, uint64_t number, nas_trial *out);
 /* The trial with the best score (of equals the first); NAS_E_NOT_FOUND before there is one. */

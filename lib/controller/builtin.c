@@ -23,6 +23,8 @@ static nas_status apply(nas_context *context, const char *what, const ni_option_
 #define SWITCH(type, member) NI_OPTION(type, member, NI_OPTION_SWITCH)
 #define COUNT(type, member, low, high)                                                             \
     { #member, NI_OPTION_U32, offsetof(type, member), NULL, low, high }
+#define TEXT(type, member) NI_OPTION(type, member, NI_OPTION_TEXT)
+#define REAL(type, member) NI_OPTION(type, member, NI_OPTION_F64)
 
 static nas_status make_random(nas_controller **out, const nas_space *space,
                               const char *const *settings, size_t n_settings) {
@@ -35,12 +37,18 @@ static nas_status make_random(nas_controller **out, const nas_space *space,
 
 static nas_status make_evolution(nas_controller **out, const nas_space *space,
                                  const char *const *settings, size_t n_settings) {
+    static const char *const deaths[] = {"oldest", "worst", "loser", NULL};
     static const ni_option_row rows[] = {COUNT(nas_evolution_options, population, 1, 1000000),
                                          COUNT(nas_evolution_options, sample, 1, 1000000),
                                          SWITCH(nas_evolution_options, replacement),
                                          SWITCH(nas_evolution_options, distinct),
                                          COUNT(nas_evolution_options, retries, 0, 1000000),
-                                         COUNT(nas_evolution_options, mutations, 1, 1000)};
+                                         COUNT(nas_evolution_options, mutations, 1, 1000),
+                                         {.name = "death",
+                                          .kind = NI_OPTION_I32,
+                                          .offset = offsetof(nas_evolution_options, death),
+                                          .names = deaths},
+                                         TEXT(nas_evolution_options, mutation)};
     nas_evolution_options options = NAS_EVOLUTION_OPTIONS_INIT;
     NI_TRY(apply(ni_space_context(space), "controller 'evolution'", rows, NI_COUNT(rows), &options,
                  settings, n_settings));
@@ -122,6 +130,41 @@ static nas_status make_bohb(nas_controller **out, const nas_space *space,
     return nas_controller_bohb(out, space, &options);
 }
 
+static nas_status make_exhaustive(nas_controller **out, const nas_space *space,
+                                  const char *const *settings, size_t n_settings) {
+    static const ni_option_row rows[] = {NI_OPTION(nas_exhaustive_options, first, NI_OPTION_U64),
+                                         SWITCH(nas_exhaustive_options, distinct)};
+    nas_exhaustive_options options = NAS_EXHAUSTIVE_OPTIONS_INIT;
+    NI_TRY(apply(ni_space_context(space), "controller 'exhaustive'", rows, NI_COUNT(rows), &options,
+                 settings, n_settings));
+    return nas_controller_exhaustive(out, space, &options);
+}
+
+static nas_status make_local_search(nas_controller **out, const nas_space *space,
+                                    const char *const *settings, size_t n_settings) {
+    static const ni_option_row rows[] = {COUNT(nas_local_search_options, initial, 1, 1000000),
+                                         SWITCH(nas_local_search_options, whole),
+                                         SWITCH(nas_local_search_options, distinct)};
+    nas_local_search_options options = NAS_LOCAL_SEARCH_OPTIONS_INIT;
+    NI_TRY(apply(ni_space_context(space), "controller 'local-search'", rows, NI_COUNT(rows),
+                 &options, settings, n_settings));
+    return nas_controller_local_search(out, space, &options);
+}
+
+static nas_status make_nsga2(nas_controller **out, const nas_space *space,
+                             const char *const *settings, size_t n_settings) {
+    static const ni_option_row rows[] = {COUNT(nas_nsga2_options, population, 2, 100000),
+                                         SWITCH(nas_nsga2_options, distinct),
+                                         COUNT(nas_nsga2_options, retries, 0, 1000000),
+                                         REAL(nas_nsga2_options, crossover),
+                                         REAL(nas_nsga2_options, mutation),
+                                         TEXT(nas_nsga2_options, objectives)};
+    nas_nsga2_options options = NAS_NSGA2_OPTIONS_INIT;
+    NI_TRY(apply(ni_space_context(space), "controller 'nsga2'", rows, NI_COUNT(rows), &options,
+                 settings, n_settings));
+    return nas_controller_nsga2(out, space, &options);
+}
+
 static const struct {
     const char *name, *settings;
     nas_status (*make)(nas_controller **out, const nas_space *space, const char *const *settings,
@@ -137,7 +180,9 @@ static const struct {
      "replacement = yes: the sample may hold an individual more than once\n"
      "distinct = no: draw a network that was proposed before again, up to retries times\n"
      "retries = 100: see distinct, 0 .. 1000000\n"
-     "mutations = 1: decisions changed in a child, 1 .. 1000\n",
+     "mutations = 1: mutations between parent and child, 1 .. 1000\n"
+     "death = oldest: who dies when one is born: oldest, worst, or loser of a sample\n"
+     "mutation = uniform: or nas-bench-101, nas-bench-201, amoebanet, in spaces of their kind\n",
      make_evolution},
     {"halving",
      "min_epochs = 1: least training of a candidate\n"
@@ -180,6 +225,23 @@ static const struct {
      "samples = 64: drawn for a proposal\n"
      "ordinal = yes: a choice among rising numbers is ordered; no: categorical\n",
      make_bohb},
+    {"exhaustive",
+     "first = 0: index of the architecture to begin with\n"
+     "distinct = no: of isomorphic networks the first alone\n",
+     make_exhaustive},
+    {"local-search",
+     "initial = 1: random networks that a climb begins with the best of, 1 .. 1000000\n"
+     "whole = no: on from the first neighbour that is better; yes: from the best of all\n"
+     "distinct = yes: of isomorphic networks one is evaluated, and counts for all\n",
+     make_local_search},
+    {"nsga2",
+     "population = 50: parents, and children of a generation, 2 .. 100000\n"
+     "distinct = yes: draw a network that was proposed before again, up to retries times\n"
+     "retries = 100: see distinct, 0 .. 1000000\n"
+     "crossover = 0.9: probability that a child has two parents\n"
+     "mutation = 1: probability that a child of two parents is mutated\n"
+     "objectives = accuracy,-params: metrics, - before those that are to be small\n",
+     make_nsga2},
     {"reinforce-table", ni_reinforce_table_settings, ni_make_reinforce_table},
     {"reinforce", ni_reinforce_settings_text, ni_make_reinforce},
     {"predictor", ni_predictor_settings, ni_make_predictor},

@@ -11,11 +11,16 @@
  * is answered WAIT. An individual that cannot be evaluated enters with score -infinity, so that it
  * ages like any other and is a parent only among its like. One that vanished says nothing of its
  * network: it does not enter. Results of proposals that were made elsewhere enter too: that is how
- * a warm-up hands over. */
+ * a warm-up hands over.
+ *
+ * Two kinds that do not age are beside it: death = worst (plain evolution: the worst of all dies) and
+ * death = loser (tournaments: the best of a sample is the parent, the worst of another one dies; Real
+ * et al., "Large-scale evolution of image classifiers", ICML 2017, section 3.1, where both come from
+ * the same pair). The loser is drawn when the result is told, from the stream of the ask before it. */
 #include "controller.h"
 #include <math.h>
 
-enum { FORMAT = 1 };
+enum { FORMAT = 2 };
 
 typedef struct {
     nas_arch *arch; /* held */
@@ -34,10 +39,13 @@ typedef struct {
     NI_ARRAY(uint64_t) pending; /* turns asked here and not yet told */
     ni_seen seen;               /* where distinct = 1 */
     uint64_t born;
+    char *mutation;   /* options.mutation, NULL: uniform */
+    uint64_t losers;  /* seed of the draw of who dies, where death = LOSER */
 } ni_evolution;
 
 static const ni_individual *individual(const ni_evolution *self, uint32_t age) {
-    return &self->ring[(self->oldest + age) % self->options.population];
+    uint32_t at = self->oldest + age;
+    return &self->ring[at < self->options.population ? at : at - self->options.population];
 }
 
 /* ---- ask
@@ -74,10 +82,10 @@ static nas_status draw_one(ni_evolution *self, nas_random *stream, bool initial,
     *parent = NULL;
     if (initial) return nas_space_sample(self->space, stream, out);
     *parent = draw_parent(self, stream);
-    NI_TRY(nas_space_mutate(self->space, (*parent)->arch, stream, out));
+    NI_TRY(nas_space_mutate_as(self->space, (*parent)->arch, self->mutation, stream, out));
     for (uint32_t i = 1; i < self->options.mutations; i++) {
         nas_arch *next;
-        nas_status status = nas_space_mutate(self->space, *out, stream, &next);
+        nas_status status = nas_space_mutate_as(self->space, *out, self->mutation, stream, &next);
         nas_arch_free(*out);
         if (status < 0) return status;
         *out = next;
@@ -100,26 +108,23 @@ static nas_status note_mutation(ni_evolution *self, nas_proposal_builder *out,
         ni_text_u64(&note, parent->trial + 1); /* people count trials from 1, as reports do */
     for (uint32_t d = 0; d < n && listed < 4; d++) {
         nas_value was, is;
-        nas_decision about = {.struct_size = sizeof about};
+        const nas_decision *about = ni_space_decision(self->space, d);
         if (!nas_arch_active(child, d)) continue;
         NI_GOTO(end, nas_arch_value(child, d, &is));
         if (nas_arch_active(parent->arch, d)) {
             NI_GOTO(end, nas_arch_value(parent->arch, d, &was));
-            NI_GOTO(end, nas_space_decision(self->space, d, &about));
-            if (about.kind == NAS_DECISION_REAL ? was.real == is.real : was.integer == is.integer)
+            if (about->kind == NAS_DECISION_REAL ? was.real == is.real : was.integer == is.integer)
                 continue;
-        } else {
-            NI_GOTO(end, nas_space_decision(self->space, d, &about));
         }
         ni_text_add(&note, between);
-        ni_text_add(&note, about.name);
+        ni_text_add(&note, about->name);
         ni_text_add(&note, " = ");
-        if (about.kind == NAS_DECISION_REAL)
+        if (about->kind == NAS_DECISION_REAL)
             ni_text_f64(&note, is.real);
-        else if (about.kind == NAS_DECISION_INTEGER)
+        else if (about->kind == NAS_DECISION_INTEGER)
             ni_text_i64(&note, is.integer);
         else
-            ni_text_add(&note, about.alternatives[is.integer]);
+            ni_text_add(&note, about->alternatives[is.integer]);
         between = ", ";
         listed++;
     }
@@ -152,9 +157,42 @@ static nas_status evolution_ask(void *user, nas_random *stream, nas_proposal_bui
     }
     if (self->options.distinct) NI_GOTO(end, ni_seen_add(&self->seen, key));
     NI_GOTO(end, NI_PUSH(self->context, &self->pending, nas_propose_turn(out)));
+    if (self->options.death == NAS_DEATH_LOSER) self->losers = nas_random_u64(stream);
 end:
     nas_arch_free(arch);
     return status;
+}
+
+/* Its place in age of who dies: 0 the oldest. */
+static uint32_t who_dies(const ni_evolution *self) {
+    const nas_evolution_options *o = &self->options;
+    nas_random stream;
+    uint32_t worst = 0;
+    if (o->death == NAS_DEATH_OLDEST) return 0;
+    ni_random_init(&stream, self->losers, self->born, "evolution.death");
+    uint32_t n = o->death == NAS_DEATH_WORST ? self->alive : o->sample;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t age = o->death == NAS_DEATH_WORST
+                           ? i
+                           : (uint32_t)nas_random_below(&stream, self->alive);
+        if (i == 0 || individual(self, age)->score < individual(self, worst)->score) worst = age;
+    }
+    return worst;
+}
+
+/* The one of that age goes, younger ones move up: the last place of the ring is free. */
+static void die(ni_evolution *self, uint32_t age) {
+    uint32_t n = self->options.population;
+    nas_arch_free(self->ring[(self->oldest + age) % n].arch);
+    if (age == 0) {
+        self->ring[self->oldest].arch = NULL;
+        self->oldest = (self->oldest + 1) % n;
+    } else {
+        for (uint32_t i = age; i + 1 < self->alive; i++)
+            self->ring[(self->oldest + i) % n] = self->ring[(self->oldest + i + 1) % n];
+        self->ring[(self->oldest + self->alive - 1) % n].arch = NULL;
+    }
+    self->alive--;
 }
 
 /* ---- tell
@@ -173,14 +211,8 @@ static nas_status evolution_tell(void *user, const nas_proposal *asked, const na
     if (arch == NULL || nas_result_reason(got) == NAS_REASON_VANISHED) return NAS_OK;
     if (self->options.distinct) NI_TRY(ni_seen_add(&self->seen, ni_candidate_key(arch)));
     if (isnan(score)) score = -INFINITY;
-    ni_individual *slot;
-    if (self->alive == self->options.population) {
-        slot = &self->ring[self->oldest];
-        nas_arch_free(slot->arch);
-        self->oldest = (self->oldest + 1) % self->options.population;
-    } else {
-        slot = &self->ring[(self->oldest + self->alive++) % self->options.population];
-    }
+    if (self->alive == self->options.population) die(self, who_dies(self));
+    ni_individual *slot = &self->ring[(self->oldest + self->alive++) % self->options.population];
     slot->arch = nas_arch_hold((nas_arch *)(uintptr_t)arch);
     slot->score = score;
     slot->trial = nas_proposal_trial(asked);
@@ -201,6 +233,9 @@ static nas_status evolution_save(void *user, nas_writer *to) {
     NI_TRY(nas_write_u64(to, (uint64_t)o->distinct));
     NI_TRY(nas_write_u64(to, o->retries));
     NI_TRY(nas_write_u64(to, o->mutations));
+    NI_TRY(nas_write_u64(to, (uint64_t)o->death));
+    NI_TRY(nas_write_u64(to, ni_hash_text(self->mutation ? self->mutation : "uniform")));
+    NI_TRY(nas_write_u64(to, self->losers));
     NI_TRY(nas_write_u64(to, self->born));
     NI_TRY(nas_write_u64(to, self->alive));
     for (uint32_t i = 0; i < self->alive; i++) {
@@ -217,10 +252,13 @@ static nas_status evolution_save(void *user, nas_writer *to) {
 
 static nas_status load_settings(ni_evolution *self, nas_reader *from) {
     static const char *const names[] = {"population", "sample",  "replacement",
-                                        "distinct",   "retries", "mutations"};
+                                        "distinct",   "retries", "mutations",
+                                        "death",      "mutation"};
     const nas_evolution_options *o = &self->options;
     const uint64_t now[] = {o->population,         o->sample,  (uint64_t)o->replacement,
-                            (uint64_t)o->distinct, o->retries, o->mutations};
+                            (uint64_t)o->distinct, o->retries, o->mutations,
+                            (uint64_t)o->death,
+                            ni_hash_text(self->mutation ? self->mutation : "uniform")};
     uint64_t kept;
     for (size_t i = 0; i < NI_COUNT(names); i++) {
         NI_TRY(nas_read_u64(from, &kept));
@@ -238,6 +276,7 @@ static nas_status evolution_load(void *user, nas_reader *from) {
                        "evolution: state of format %llu, this library reads %d",
                        (unsigned long long)format, FORMAT);
     NI_TRY(load_settings(self, from));
+    NI_TRY(nas_read_u64(from, &self->losers));
     for (uint32_t i = 0; i < self->options.population; i++) { /* a warm start's: the state has it */
         nas_arch_free(self->ring[i].arch);
         self->ring[i].arch = NULL;
@@ -300,6 +339,7 @@ static void evolution_destroy(void *user) {
         nas_arch_free(self->ring[i].arch);
     ni_free(context, self->ring);
     ni_free(context, self->draw);
+    ni_free(context, self->mutation);
     NI_ARRAY_FREE(context, &self->pending);
     ni_seen_free(&self->seen);
     ni_space_release(self->space);
@@ -337,11 +377,26 @@ static nas_status check_options(nas_context *context, const nas_evolution_option
     if (o->retries > 1000000)
         return ni_fail(context, NAS_E_INVALID, "retries is %u, must be in 0 .. 1000000",
                        o->retries);
+    if (o->death < NAS_DEATH_OLDEST || o->death > NAS_DEATH_LOSER)
+        return ni_fail(context, NAS_E_INVALID, "death is %d, must be one of NAS_DEATH_*", o->death);
     if ((o->replacement != 0 && o->replacement != 1) || (o->distinct != 0 && o->distinct != 1))
         return ni_fail(context, NAS_E_INVALID,
                        "replacement and distinct must be 0 or 1, are %d and %d", o->replacement,
                        o->distinct);
     return NAS_OK;
+}
+
+/* A rule that is not one of the space's is said here, and not by the first child. */
+static nas_status check_mutation(const nas_space *space, const char *rule) {
+    nas_random stream;
+    nas_arch *arch, *child;
+    if (rule == NULL || !strcmp(rule, "uniform")) return NAS_OK;
+    ni_random_init(&stream, 0, 0, "evolution.check");
+    NI_TRY(nas_space_sample(space, &stream, &arch));
+    nas_status status = nas_space_mutate_as(space, arch, rule, &stream, &child);
+    nas_arch_free(arch);
+    if (status >= 0) nas_arch_free(child);
+    return status;
 }
 
 nas_status nas_controller_evolution(nas_controller **out, const nas_space *space,
@@ -352,6 +407,7 @@ nas_status nas_controller_evolution(nas_controller **out, const nas_space *space
     NI_TRY(ni_options(context, &options, sizeof options, sizeof options, given,
                       "nas_evolution_options"));
     NI_TRY(check_options(context, &options));
+    NI_TRY(check_mutation(space, options.mutation));
     ni_evolution *self = ni_calloc(context, 1, sizeof *self);
     if (self == NULL) return NAS_E_MEMORY;
     self->context = context;
@@ -359,6 +415,11 @@ nas_status nas_controller_evolution(nas_controller **out, const nas_space *space
     self->options = options;
     ni_space_hold(space);
     nas_status status = ni_seen_init(&self->seen, context);
+    if (status >= 0 && options.mutation) {
+        self->mutation = ni_strdup(context, options.mutation);
+        if (self->mutation == NULL) status = NAS_E_MEMORY;
+    }
+    self->options.mutation = NULL;
     if (status >= 0) {
         self->ring = ni_calloc(context, options.population, sizeof *self->ring);
         if (self->ring == NULL) status = NAS_E_MEMORY;

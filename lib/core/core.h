@@ -78,7 +78,8 @@ nas_status ni_answer(const nas_context *context, void *out, const void *full, si
  * setting is NAS_E_NOT_FOUND with the nearest one suggested; `what` begins the sentence. */
 typedef enum {
     NI_OPTION_F64, NI_OPTION_I64, NI_OPTION_U64, NI_OPTION_I32, NI_OPTION_U32,
-    NI_OPTION_SWITCH /* int32_t, 0 or 1: yes, true, on, 1, no, false, off, 0 */
+    NI_OPTION_SWITCH, /* int32_t, 0 or 1: yes, true, on, 1, no, false, off, 0 */
+    NI_OPTION_TEXT    /* const char *: borrowed from the setting */
 } ni_option_kind;
 typedef struct {
     const char *name;

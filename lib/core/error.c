@@ -15,13 +15,16 @@
 #define NO_RECORD "an error whose sentence was lost: no memory to keep it"
 #define FORKED    "this context was made by the parent process: make a new one after fork"
 
-static ni_thread_key this_thread(void) {
+/* The system is asked once for each thread; again where the context is of another process than the one
+ * in which it was: the child of a fork has its parent's key, but not its parent's contexts. */
+static ni_thread_key this_thread(const nas_context *context) {
     static _Thread_local ni_thread_key key;
-    int64_t number = (int64_t)syscall(SYS_gettid);
-    if (key.number != number) { /* first error of the thread, or the child of a fork */
+    static _Thread_local pid_t process;
+    if (key.number == 0 || process != context->process) {
         struct timespec now;
         clock_gettime(CLOCK_MONOTONIC, &now);
-        key.number = number;
+        process = context->process;
+        key.number = (int64_t)syscall(SYS_gettid);
         key.since = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     }
     return key;
@@ -97,7 +100,7 @@ static void tidy(char *sentence, bool cut) {
 }
 
 static nas_status keep(nas_context *context, nas_status status, const char *sentence) {
-    ni_thread_key key = this_thread();
+    ni_thread_key key = this_thread(context);
     pthread_mutex_lock(&context->errors_lock);
     ni_record *record = claim(context, key);
     if (record) {
@@ -151,7 +154,7 @@ nas_status nas_context_fail(nas_context *context, nas_status status, const char 
 uint64_t ni_fail_mark(const nas_context *context) {
     if (!context || ni_forked(context)) return 0;
     nas_context *mine = (nas_context *)context;
-    ni_thread_key key = this_thread();
+    ni_thread_key key = this_thread(context);
     pthread_mutex_lock(&mine->errors_lock);
     const ni_record *record = find(mine, key);
     uint64_t serial = record ? record->serial : 0;
@@ -172,7 +175,7 @@ const char *nas_context_error(const nas_context *context) {
     if (!context) return "no context";
     if (ni_forked(context)) return FORKED;
     nas_context *mine = (nas_context *)context;
-    ni_thread_key key = this_thread();
+    ni_thread_key key = this_thread(context);
     pthread_mutex_lock(&mine->errors_lock);
     const ni_record *record = find(mine, key);
     const char *sentence = record ? record->sentence : mine->record_lost ? NO_RECORD : "";
@@ -184,7 +187,7 @@ nas_status nas_context_error_status(const nas_context *context) {
     if (!context) return NAS_E_INVALID;
     if (ni_forked(context)) return NAS_E_FORKED;
     nas_context *mine = (nas_context *)context;
-    ni_thread_key key = this_thread();
+    ni_thread_key key = this_thread(context);
     pthread_mutex_lock(&mine->errors_lock);
     const ni_record *record = find(mine, key);
     nas_status status = record ? record->status : mine->record_lost ? NAS_E_MEMORY : NAS_OK;

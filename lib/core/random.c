@@ -88,12 +88,13 @@ uint64_t nas_random_u64(nas_random *random) {
 
 uint64_t nas_random_below(nas_random *random, uint64_t n) {
     if (n == 0) return 0;
-    /* The last, incomplete run of n values is drawn again. */
-    uint64_t extra = (UINT64_MAX % n + 1) % n, value;
-    do
-        value = nas_random_u64(random);
-    while (value > UINT64_MAX - extra);
-    return value % n;
+    /* The last, incomplete run of n values is drawn again. It is shorter than n: most values are below
+     * it without the division that says how long it is. */
+    for (;;) {
+        uint64_t value = nas_random_u64(random);
+        if (value <= UINT64_MAX - n || value <= UINT64_MAX - (UINT64_MAX % n + 1) % n)
+            return value % n;
+    }
 }
 
 double nas_random_uniform(nas_random *random) {

@@ -53,6 +53,9 @@ nas_status ni_option_set(nas_context *context, const char *what, const ni_option
         if (!row->names[whole])
             return ni_fail(context, NAS_E_INVALID, "%s: %s cannot be '%.60s'; it is one of %s",
                            what, name, value, all);
+    } else if (row->kind == NI_OPTION_TEXT) {
+        memcpy(to, &value, sizeof value);
+        return NAS_OK;
     } else if (row->kind == NI_OPTION_SWITCH) {
         if (!truth(value, &whole))
             return ni_fail(context, NAS_E_INVALID, "%s: %s is '%.60s' and must be yes or no", what,
@@ -78,6 +81,8 @@ nas_status ni_option_set(nas_context *context, const char *what, const ni_option
         return ni_fail(context, NAS_E_INVALID, "%s: %s = '%.60s' is not a number that it can have",
                        what, name, value);
     switch (row->kind) {
+    case NI_OPTION_TEXT:
+        break;
     case NI_OPTION_F64:
         memcpy(to, &real, sizeof real);
         break;

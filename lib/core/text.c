@@ -78,7 +78,11 @@ void ni_text_f(ni_text *text, const char *format, ...) {
 }
 
 void ni_text_u64(ni_text *text, uint64_t value) {
-    ni_text_f(text, "%llu", (unsigned long long)value);
+    char digits[20], *at = digits + sizeof digits;
+    do
+        *--at = (char)('0' + value % 10);
+    while (value /= 10);
+    ni_text_add_n(text, at, (size_t)(digits + sizeof digits - at));
 }
 
 void ni_text_i64(ni_text *text, int64_t value) {

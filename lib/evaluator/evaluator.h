@@ -10,6 +10,14 @@
 nas_status ni_evaluator_make(nas_evaluator **out, nas_context *context, const char *name,
                              const nas_evaluator_ops *ops, void *self, const char *identity);
 nas_context *ni_evaluator_context(const nas_evaluator *evaluator);
+/* What an evaluator's table was made with, when its evaluate is this one; else NULL. */
+void *ni_evaluator_self(const nas_evaluator *evaluator,
+                        nas_status (*evaluate)(void *self, const nas_proposal *asked,
+                                               nas_reporter *progress, nas_result_builder *out));
+/* The table evaluator by name (table.c). */
+extern const char ni_table_settings[];
+nas_status ni_table_named(nas_evaluator **out, nas_context *context, const char *const *settings,
+                          size_t n_settings);
 bool ni_evaluator_has_state(
     const nas_evaluator *evaluator); /* it has a save, and is not STATELESS */
 /* The table's cancel, if it has one; from another thread than the one that evaluates. */

@@ -72,6 +72,11 @@ uint32_t nas_evaluator_flags(const nas_evaluator *evaluator) {
 nas_context *ni_evaluator_context(const nas_evaluator *evaluator) {
     return evaluator->context;
 }
+void *ni_evaluator_self(const nas_evaluator *evaluator,
+                        nas_status (*evaluate)(void *self, const nas_proposal *asked,
+                                               nas_reporter *progress, nas_result_builder *out)) {
+    return evaluator->ops.evaluate == evaluate ? evaluator->self : NULL;
+}
 const char *ni_evaluator_identity(const nas_evaluator *evaluator) {
     return evaluator->identity ? evaluator->identity : "";
 }

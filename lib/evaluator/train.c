@@ -291,10 +291,12 @@ nas_status nas_evaluator_train(nas_evaluator **out, nas_context *context,
  * ---------------------------------------------------------------------------------------- */
 
 const char *nas_evaluator_builtin(uint32_t index) {
-    return index == 0 ? "train" : NULL;
+    static const char *const names[] = {"train", "table"};
+    return index < NI_COUNT(names) ? names[index] : NULL;
 }
 
 const char *nas_evaluator_settings(const char *name) {
+    if (name && strcmp(name, "table") == 0) return ni_table_settings;
     if (!name || strcmp(name, "train") != 0) return NULL;
     return "epochs = 12: passes over the training split; fractions are allowed\n"
            "batch = 64: images a step\n"
@@ -323,11 +325,13 @@ const char *nas_evaluator_settings(const char *name) {
 nas_status nas_evaluator_named(nas_evaluator **out, nas_context *context, const char *name,
                                const char *const *settings, size_t n_settings) {
     NI_TRY(ni_enter(context));
+    if (name && strcmp(name, "table") == 0)
+        return ni_table_named(out, context, settings, n_settings);
     if (!name || strcmp(name, "train") != 0) {
-        static const char *const known[] = {"train"};
-        const char *near = ni_nearest(name ? name : "", known, 1);
+        static const char *const known[] = {"train", "table"};
+        const char *near = ni_nearest(name ? name : "", known, NI_COUNT(known));
         return ni_fail(context, NAS_E_NOT_FOUND, "there is no evaluator '%.80s'%s%s%s",
-                       name ? name : "", near ? "; did you mean '" : "; there is 'train",
+                       name ? name : "", near ? "; did you mean '" : "; there are 'train' and 'table",
                        near ? near : "", near ? "'?" : "'");
     }
     nas_train_options o = NAS_TRAIN_OPTIONS_INIT;

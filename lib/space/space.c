@@ -423,6 +423,10 @@ nas_status nas_space_decision(const nas_space *space, uint32_t index, nas_decisi
     return ni_answer(space->context, out, about, sizeof *about, sizeof *about, "nas_decision");
 }
 
+const nas_decision *ni_space_decision(const nas_space *space, uint32_t d) {
+    return &space->decisions.items[d].about;
+}
+
 nas_status nas_space_find_decision(const nas_space *space, const char *name, uint32_t *out) {
     NI_TRY(ni_enter(space->context));
     if (name && ni_space_find_decision(space, name, out)) return NAS_OK;

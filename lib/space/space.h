@@ -6,6 +6,8 @@
 #include "libnas/space.h"
 
 nas_context *ni_space_context(const nas_space *space);
+/* Decision d, borrowed; d must be one of the space's. */
+const nas_decision *ni_space_decision(const nas_space *space, uint32_t d);
 /* Architectures, searches, controllers and models hold the space that they use. */
 void ni_space_hold(const nas_space *space);
 void ni_space_release(const nas_space *space);

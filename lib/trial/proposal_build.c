@@ -409,10 +409,9 @@ static bool reachable(const nas_proposal *p, const nas_decision *about, const bo
 /* Lays the paths out decision by decision; a discrete choice is one path, active, weight 1. */
 static nas_status lay_out(nas_proposal *p, bool *active) {
     uint32_t total = 0;
-    nas_decision about = {.struct_size = sizeof about};
     for (uint32_t d = 0; d < p->n_decisions; d++) {
-        NI_TRY(find(p, d, &about));
-        active[d] = reachable(p, &about, active);
+        const nas_decision *about = ni_space_decision(p->space, d);
+        active[d] = reachable(p, about, active);
         if (!active[d]) {
             p->slots[d].given = NI_NOT_GIVEN;
             continue;
@@ -420,23 +419,23 @@ static nas_status lay_out(nas_proposal *p, bool *active) {
         if (p->slots[d].given == NI_NOT_GIVEN)
             return ni_fail(p->context, NAS_E_INVALID,
                            "turn %llu: the proposal says nothing of decision \"%s\"",
-                           (unsigned long long)p->turn, about.name);
+                           (unsigned long long)p->turn, about->name);
         if (p->slots[d].given == NI_GIVEN_PATHS)
             total += p->slots[d].n_paths;
         else
-            total += about.kind == NAS_DECISION_CHOICE;
+            total += about->kind == NAS_DECISION_CHOICE;
     }
     p->paths = ni_calloc(p->context, total ? total : 1, sizeof *p->paths);
     if (p->paths == NULL) return NAS_E_MEMORY;
     uint32_t at = 0;
     for (uint32_t d = 0; d < p->n_decisions; d++) {
         ni_slot *slot = &p->slots[d];
-        NI_TRY(find(p, d, &about));
         uint32_t from = slot->offset;
         slot->offset = at;
         if (slot->given == NI_GIVEN_PATHS) {
             memcpy(p->paths + at, p->listed.items + from, slot->n_paths * sizeof *p->paths);
-        } else if (slot->given == NI_GIVEN_VALUE && about.kind == NAS_DECISION_CHOICE) {
+        } else if (slot->given == NI_GIVEN_VALUE &&
+                   ni_space_decision(p->space, d)->kind == NAS_DECISION_CHOICE) {
             slot->n_paths = 1;
             p->paths[at] = (nas_path){(uint32_t)slot->value.integer, 1, 1, 1};
         } else {

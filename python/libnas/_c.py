@@ -17,7 +17,7 @@ nas_memory_use: u32 struct_size flags; u64 bytes_now bytes_peak allocations
 nas_controller_ops: u32 struct_size flags; ptr ask tell forget save load describe destroy
 nas_random_options: u32 struct_size flags; i32 replacement reserved
 nas_evolution_options: u32 struct_size flags population sample; i32 replacement distinct; u32
-    retries mutations
+    retries mutations; i32 death reserved; str mutation
 nas_halving_options: u32 struct_size flags; f64 min_epochs max_epochs; u32 eta candidates brackets;
     i32 overlap continues reserved
 nas_asha_options: u32 struct_size flags; f64 min_epochs max_epochs; u32 eta candidates; i32
@@ -27,6 +27,15 @@ nas_hyperband_options: u32 struct_size flags; f64 min_epochs max_epochs; u32 eta
 nas_bohb_options: u32 struct_size flags; f64 min_epochs max_epochs random_fraction
     bandwidth_factor min_bandwidth; u32 eta brackets min_points top_percent samples; i32 original
     overlap continues ordinal reserved
+nas_exhaustive_options: u32 struct_size flags; u64 first; i32 distinct reserved
+nas_local_search_options: u32 struct_size flags initial; i32 whole distinct reserved
+nas_nsga2_options: u32 struct_size flags population; i32 distinct; u32 retries reserved; f64
+    crossover mutation; str objectives
+nas_table_options: u32 struct_size flags; str path arch accuracy test seconds metrics curve; f64
+    scale noise; i32 missing reserved
+nas_table_info: u32 struct_size flags; u64 rows; f64 best_accuracy test_of_best best_test
+    mean_accuracy mean_test; u32 epochs reserved
+nas_simulate_options: u32 struct_size flags workers reserved; str seconds; f64 max_seconds
 nas_reinforce_table_options: u32 struct_size flags; f64 learning_rate decay entropy temperature
     tanh_constant init; i32 baseline entropy_mode; u32 batch bins retries reserved
 nas_reinforce_options: u32 struct_size flags; f64 learning_rate decay entropy temperature
@@ -125,6 +134,17 @@ nas_hyperband_options_init ptr -> void
 nas_controller_hyperband ptr ptr ptr -> status
 nas_bohb_options_init ptr -> void
 nas_controller_bohb ptr ptr ptr -> status
+nas_exhaustive_options_init ptr -> void
+nas_controller_exhaustive ptr ptr ptr -> status
+nas_local_search_options_init ptr -> void
+nas_controller_local_search ptr ptr ptr -> status
+nas_nsga2_options_init ptr -> void
+nas_controller_nsga2 ptr ptr ptr -> status
+nas_table_options_init ptr -> void
+nas_evaluator_table ptr ptr ptr -> status
+nas_evaluator_table_info ptr ptr -> status
+nas_simulate_options_init ptr -> void
+nas_search_simulate ptr ptr ptr -> status
 nas_reinforce_table_options_init ptr -> void
 nas_controller_reinforce_table ptr ptr ptr -> status
 nas_reinforce_options_init ptr -> void
@@ -445,6 +465,9 @@ NAS_REASON_OTHER = 7
 NAS_CONTROLLER_NEEDS_GRADIENT = 1
 NAS_CONTROLLER_NEEDS_WEIGHTS = 2
 NAS_CONTROLLER_CONTINUES = 4
+NAS_DEATH_OLDEST = 0
+NAS_DEATH_WORST = 1
+NAS_DEATH_LOSER = 2
 NAS_BASELINE_CORRECTED = 0
 NAS_BASELINE_FIRST = 1
 NAS_BASELINE_ZERO = 2

@@ -4,6 +4,7 @@
  * tail is zero (accepted) or not (refused with a sentence), one that nobody filled (refused).
  * Answered by the library: never past the caller's size, which stays as it was. And the INIT macro
  * and the init function of each options struct say the same. */
+#include <stdio.h>
 #include "plugin.h"
 #include "check.h" /* made by headers.py */
 #include "first.h"
@@ -185,6 +186,36 @@ static nas_status give_bohb(rig *r, const void *given) {
     return status;
 }
 
+#define GIVE_CONTROLLER(kind)                                                                      \
+    static nas_status give_##kind(rig *r, const void *given) {                                     \
+        nas_controller *out = NULL;                                                                \
+        nas_status status = nas_controller_##kind(&out, r->letters, given);                        \
+        nas_controller_free(out);                                                                  \
+        return status;                                                                             \
+    }
+GIVE_CONTROLLER(exhaustive)
+GIVE_CONTROLLER(local_search)
+GIVE_CONTROLLER(nsga2)
+
+/* A table of two columns, written where the test runs. */
+static const char table_path[] = "test-options-table.csv";
+static nas_status give_table(rig *r, const void *given) {
+    nas_evaluator *out = NULL;
+    FILE *file = fopen(table_path, "w");
+    assert_non_null(file);
+    fputs("arch,accuracy\n\"a\",0.5\n", file);
+    fclose(file);
+    nas_status status = nas_evaluator_table(&out, r->context, given);
+    nas_evaluator_free(out);
+    remove(table_path);
+    return status;
+}
+
+/* The rig's search has ended: nothing is left to simulate. */
+static nas_status give_simulate(rig *r, const void *given) {
+    return nas_search_simulate(r->search, given, NULL);
+}
+
 static nas_status give_reinforce_table(rig *r, const void *given) {
     nas_controller *out = NULL;
     nas_status status = nas_controller_reinforce_table(&out, r->letters, given);
@@ -334,6 +365,11 @@ static given_struct *given_structs(rig *r) {
     static nas_asha_options asha = NAS_ASHA_OPTIONS_INIT;
     static nas_hyperband_options hyperband = NAS_HYPERBAND_OPTIONS_INIT;
     static nas_bohb_options bohb = NAS_BOHB_OPTIONS_INIT;
+    static nas_exhaustive_options exhaustive = NAS_EXHAUSTIVE_OPTIONS_INIT;
+    static nas_local_search_options local_search = NAS_LOCAL_SEARCH_OPTIONS_INIT;
+    static nas_nsga2_options nsga2 = NAS_NSGA2_OPTIONS_INIT;
+    static nas_table_options table = NAS_TABLE_OPTIONS_INIT;
+    static nas_simulate_options simulate = NAS_SIMULATE_OPTIONS_INIT;
     static nas_reinforce_table_options reinforce_table = NAS_REINFORCE_TABLE_OPTIONS_INIT;
     static nas_reinforce_options reinforce = NAS_REINFORCE_OPTIONS_INIT;
     static nas_predictor_options predictor = NAS_PREDICTOR_OPTIONS_INIT;
@@ -360,6 +396,11 @@ static given_struct *given_structs(rig *r) {
         {"nas_asha_options", sizeof asha, give_asha, &asha, 0},
         {"nas_hyperband_options", sizeof hyperband, give_hyperband, &hyperband, 0},
         {"nas_bohb_options", sizeof bohb, give_bohb, &bohb, 0},
+        {"nas_exhaustive_options", sizeof exhaustive, give_exhaustive, &exhaustive, 0},
+        {"nas_local_search_options", sizeof local_search, give_local_search, &local_search, 0},
+        {"nas_nsga2_options", sizeof nsga2, give_nsga2, &nsga2, 0},
+        {"nas_table_options", sizeof table, give_table, &table, 0},
+        {"nas_simulate_options", sizeof simulate, give_simulate, &simulate, 0},
         {"nas_reinforce_table_options", sizeof reinforce_table, give_reinforce_table,
          &reinforce_table, 0},
         {"nas_reinforce_options", sizeof reinforce, give_reinforce, &reinforce, 0},
@@ -381,6 +422,8 @@ static given_struct *given_structs(rig *r) {
         {NULL, 0, NULL, NULL, 0}};
     data = arrays();
     conv.filters = 8;
+    table.path = table_path;
+    table.accuracy = "accuracy";
     nas_search_options_init(&search);
     search.space = r->letters;
     search.controller = r->controller;
@@ -475,6 +518,22 @@ static nas_status answer_plan(rig *r, void *out) {
     return nas_arch_plan(r->arch, NULL, out, NULL);
 }
 
+static nas_status answer_table(rig *r, void *out) {
+    nas_table_options options = NAS_TABLE_OPTIONS_INIT;
+    nas_evaluator *table = NULL;
+    FILE *file = fopen(table_path, "w");
+    assert_non_null(file);
+    fputs("arch,accuracy\n\"a\",0.5\n", file);
+    fclose(file);
+    options.path = table_path;
+    options.accuracy = "accuracy";
+    MUST(r->context, nas_evaluator_table(&table, r->context, &options));
+    nas_status status = nas_evaluator_table_info(table, out);
+    nas_evaluator_free(table);
+    remove(table_path);
+    return status;
+}
+
 typedef struct {
     const char *name;
     size_t size;
@@ -486,6 +545,7 @@ static const answered_struct answered_structs[] = {
     {"nas_dataset_info", sizeof(nas_dataset_info), answer_dataset},
     {"nas_metrics", sizeof(nas_metrics), answer_metrics},
     {"nas_model_info", sizeof(nas_model_info), answer_model},
+    {"nas_table_info", sizeof(nas_table_info), answer_table},
     {"nas_trial", sizeof(nas_trial), answer_trial},
     {"nas_search_progress", sizeof(nas_search_progress), answer_state},
     {"nas_decision", sizeof(nas_decision), answer_decision},

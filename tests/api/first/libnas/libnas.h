@@ -8,7 +8,7 @@
 #include <stdint.h>
 #if defined(__cplusplus)
 #define NAS_EXTERN_C_BEGIN extern "C" {
-#define NAS_EXTERN_C_END   }
+#define NAS_EXTERN_C_END }
 #else
 #define NAS_EXTERN_C_BEGIN
 #define NAS_EXTERN_C_END
@@ -22,8 +22,8 @@ NAS_EXTERN_C_BEGIN
 #define NAS_VERSION_MAJOR 0
 #define NAS_VERSION_MINOR 1
 #define NAS_VERSION_PATCH 0
-#define NAS_VERSION_TEXT  "0.1.0"
-#define NAS_VERSION       (NAS_VERSION_MAJOR * 1000000 + NAS_VERSION_MINOR * 1000 + NAS_VERSION_PATCH)
+#define NAS_VERSION_TEXT "0.1.0"
+#define NAS_VERSION (NAS_VERSION_MAJOR * 1000000 + NAS_VERSION_MINOR * 1000 + NAS_VERSION_PATCH)
 NAS_API uint32_t nas_version(void);
 NAS_API const char *nas_version_text(void);
 typedef int32_t nas_status;
@@ -124,8 +124,7 @@ typedef struct {
     int32_t reserved;
     uint64_t memory_limit;
 } nas_context_options;
-#define NAS_CONTEXT_OPTIONS_INIT                                                                   \
-    { sizeof(nas_context_options), 0, 0, 0, NULL, NULL, NULL, 0, 0, 0 }
+#define NAS_CONTEXT_OPTIONS_INIT {sizeof(nas_context_options), 0, 0, 0, NULL, NULL, NULL, 0, 0, 0}
 NAS_API void nas_context_options_init(nas_context_options *options);
 NAS_API nas_status nas_context_create(nas_context **out, const nas_context_options *options);
 NAS_API void nas_context_free(nas_context *context);
@@ -140,8 +139,7 @@ typedef struct {
     uint64_t bytes_now, bytes_peak;
     uint64_t allocations;
 } nas_memory_use;
-#define NAS_MEMORY_USE_INIT                                                                        \
-    { sizeof(nas_memory_use), 0, 0, 0, 0 }
+#define NAS_MEMORY_USE_INIT {sizeof(nas_memory_use), 0, 0, 0, 0}
 NAS_API nas_status nas_context_memory(const nas_context *context, nas_memory_use *out);
 NAS_EXTERN_C_END
 #endif
@@ -246,7 +244,7 @@ typedef struct {
     int32_t bias;
 } nas_conv_options;
 #define NAS_CONV_OPTIONS_INIT                                                                      \
-    { sizeof(nas_conv_options), 0, 0, 3, 3, 1, 1, 1, 1, -1, -1, 1, 0 }
+    {sizeof(nas_conv_options), 0, 0, 3, 3, 1, 1, 1, 1, -1, -1, 1, 0}
 NAS_API void nas_conv_options_init(nas_conv_options *options);
 NAS_API nas_status nas_graph_conv(nas_graph *graph, const char *name, nas_node in,
                                   const nas_conv_options *options, nas_node *out);
@@ -266,8 +264,7 @@ NAS_API nas_status nas_graph_add(nas_graph *graph, const nas_node *in, uint32_t 
 NAS_API nas_status nas_graph_mul(nas_graph *graph, nas_node a, nas_node b, nas_node *out);
 NAS_API nas_status nas_graph_scale(nas_graph *graph, nas_node in, double factor, nas_node *out);
 NAS_API nas_status nas_graph_sigmoid(nas_graph *graph, nas_node in, nas_node *out);
-NAS_API nas_status nas_graph_concat(nas_graph *graph, const nas_node *in, uint32_t n,
-                                    nas_node *out);
+NAS_API nas_status nas_graph_concat(nas_graph *graph, const nas_node *in, uint32_t n, nas_node *out);
 NAS_API nas_status nas_graph_zero(nas_graph *graph, nas_node in, int32_t stride, nas_node *out);
 NAS_API nas_status nas_graph_dropout(nas_graph *graph, nas_node in, double drop, nas_node *out);
 NAS_API nas_status nas_graph_shape(const nas_graph *graph, nas_node in, nas_shape *out);
@@ -282,8 +279,8 @@ NAS_API nas_status nas_space_preset(nas_space **out, nas_context *context, const
                                     const char *const *overrides, size_t n_overrides);
 NAS_API const char *nas_space_preset_name(uint32_t index);
 NAS_API const char *nas_space_preset_text(const char *name);
-NAS_API nas_status nas_space_parse(nas_space **out, nas_context *context, const char *text,
-                                   size_t n, const char *origin, const char *const *overrides,
+NAS_API nas_status nas_space_parse(nas_space **out, nas_context *context, const char *text, size_t n,
+                                   const char *origin, const char *const *overrides,
                                    size_t n_overrides);
 NAS_API nas_status nas_space_open(nas_space **out, nas_context *context, const char *what,
                                   const char *const *overrides, size_t n_overrides);
@@ -305,7 +302,10 @@ NAS_API uint64_t nas_space_hash(const nas_space *space);
 NAS_API uint32_t nas_space_decisions(const nas_space *space);
 NAS_API int32_t nas_space_has_network(const nas_space *space);
 enum { NAS_DECISION_CHOICE = 0, NAS_DECISION_INTEGER = 1, NAS_DECISION_REAL = 2 };
-enum { NAS_ROLE_ARCHITECTURE = 0, NAS_ROLE_HYPERPARAMETER = 1 };
+enum {
+    NAS_ROLE_ARCHITECTURE = 0,
+    NAS_ROLE_HYPERPARAMETER = 1
+};
 typedef struct {
     uint32_t struct_size;
     int32_t kind, role;
@@ -380,11 +380,18 @@ enum {
     NAS_WANT_WEIGHT_STEP = 4,
     NAS_WANT_KEEP_DIRECTION = 8
 };
-enum { NAS_WEIGHTS_LIVE = 0, NAS_WEIGHTS_LOOKAHEAD = 1 };
+enum {
+    NAS_WEIGHTS_LIVE = 0,
+    NAS_WEIGHTS_LOOKAHEAD = 1
+};
 enum { NAS_SPLIT_NONE = 0, NAS_SPLIT_TRAIN = 1, NAS_SPLIT_VALIDATION = 2, NAS_SPLIT_TEST = 3 };
-enum { NAS_FROM_SCRATCH = 0, NAS_FROM_CONTINUE = 1, NAS_FROM_INHERIT = 2 };
+enum {
+    NAS_FROM_SCRATCH = 0,
+    NAS_FROM_CONTINUE = 1,
+    NAS_FROM_INHERIT = 2
+};
 #define NAS_BATCH_WHOLE UINT64_MAX
-#define NAS_TRIAL_NONE  UINT64_MAX
+#define NAS_TRIAL_NONE UINT64_MAX
 typedef struct {
     uint32_t alternative;
     uint32_t active;
@@ -462,13 +469,11 @@ enum {
     NAS_REASON_OTHER = 7
 };
 NAS_API nas_status nas_result_set(nas_result_builder *to, const char *metric, double value);
-NAS_API nas_status nas_result_add_point(nas_result_builder *to, const char *curve, double x,
-                                        double y);
+NAS_API nas_status nas_result_add_point(nas_result_builder *to, const char *curve, double x, double y);
 NAS_API nas_status nas_result_set_state(nas_result_builder *to, int32_t state);
 NAS_API nas_status nas_result_set_infeasible(nas_result_builder *to, int32_t reason,
                                              const char *sentence);
-NAS_API nas_status nas_result_set_gradient(nas_result_builder *to, const double *gradient,
-                                           size_t n);
+NAS_API nas_status nas_result_set_gradient(nas_result_builder *to, const double *gradient, size_t n);
 NAS_API const nas_result *nas_result_so_far(const nas_result_builder *from);
 NAS_API int32_t nas_result_state(const nas_result *result);
 NAS_API int32_t nas_result_reason(const nas_result *result);
@@ -505,9 +510,8 @@ enum {
     NAS_CONTROLLER_NEEDS_WEIGHTS = 2,
     NAS_CONTROLLER_CONTINUES = 4
 };
-NAS_API nas_status nas_controller_create(nas_controller **out, nas_context *context,
-                                         const char *name, const nas_controller_ops *ops,
-                                         void *self);
+NAS_API nas_status nas_controller_create(nas_controller **out, nas_context *context, const char *name,
+                                         const nas_controller_ops *ops, void *self);
 NAS_API void nas_controller_free(nas_controller *controller);
 NAS_API const char *nas_controller_name(const nas_controller *controller);
 NAS_API nas_status nas_controller_ask(nas_controller *controller, nas_random *stream,
@@ -528,11 +532,36 @@ typedef struct {
     int32_t replacement;
     int32_t reserved;
 } nas_random_options;
-#define NAS_RANDOM_OPTIONS_INIT                                                                    \
-    { sizeof(nas_random_options), 0, 1, 0 }
+#define NAS_RANDOM_OPTIONS_INIT {sizeof(nas_random_options), 0, 1, 0}
 NAS_API void nas_random_options_init(nas_random_options *options);
 NAS_API nas_status nas_controller_random(nas_controller **out, const nas_space *space,
                                          const nas_random_options *options);
+typedef struct {
+    uint32_t struct_size, flags;
+    uint64_t first;
+    int32_t distinct;
+    int32_t reserved;
+} nas_exhaustive_options;
+#define NAS_EXHAUSTIVE_OPTIONS_INIT {sizeof(nas_exhaustive_options), 0, 0, 0, 0}
+NAS_API void nas_exhaustive_options_init(nas_exhaustive_options *options);
+NAS_API nas_status nas_controller_exhaustive(nas_controller **out, const nas_space *space,
+                                             const nas_exhaustive_options *options);
+typedef struct {
+    uint32_t struct_size, flags;
+    uint32_t initial;
+    int32_t whole;
+    int32_t distinct;
+    int32_t reserved;
+} nas_local_search_options;
+#define NAS_LOCAL_SEARCH_OPTIONS_INIT {sizeof(nas_local_search_options), 0, 1, 0, 1, 0}
+NAS_API void nas_local_search_options_init(nas_local_search_options *options);
+NAS_API nas_status nas_controller_local_search(nas_controller **out, const nas_space *space,
+                                               const nas_local_search_options *options);
+enum {
+    NAS_DEATH_OLDEST = 0,
+    NAS_DEATH_WORST = 1,
+    NAS_DEATH_LOSER = 2
+};
 typedef struct {
     uint32_t struct_size, flags;
     uint32_t population;
@@ -541,9 +570,12 @@ typedef struct {
     int32_t distinct;
     uint32_t retries;
     uint32_t mutations;
+    int32_t death;
+    int32_t reserved;
+    const char *mutation;
 } nas_evolution_options;
 #define NAS_EVOLUTION_OPTIONS_INIT                                                                 \
-    { sizeof(nas_evolution_options), 0, 100, 25, 1, 0, 100, 1 }
+    {sizeof(nas_evolution_options), 0, 100, 25, 1, 0, 100, 1, NAS_DEATH_OLDEST, 0, NULL}
 NAS_API void nas_evolution_options_init(nas_evolution_options *options);
 NAS_API nas_status nas_controller_evolution(nas_controller **out, const nas_space *space,
                                             const nas_evolution_options *options);
@@ -557,8 +589,7 @@ typedef struct {
     int32_t continues;
     int32_t reserved;
 } nas_halving_options;
-#define NAS_HALVING_OPTIONS_INIT                                                                   \
-    { sizeof(nas_halving_options), 0, 1, 27, 3, 0, 0, 1, 1, 0 }
+#define NAS_HALVING_OPTIONS_INIT {sizeof(nas_halving_options), 0, 1, 27, 3, 0, 0, 1, 1, 0}
 NAS_API void nas_halving_options_init(nas_halving_options *options);
 NAS_API nas_status nas_controller_halving(nas_controller **out, const nas_space *space,
                                           const nas_halving_options *options);
@@ -570,8 +601,7 @@ typedef struct {
     int32_t continues;
     int32_t reserved;
 } nas_asha_options;
-#define NAS_ASHA_OPTIONS_INIT                                                                      \
-    { sizeof(nas_asha_options), 0, 1, 27, 3, 0, 1, 0 }
+#define NAS_ASHA_OPTIONS_INIT {sizeof(nas_asha_options), 0, 1, 27, 3, 0, 1, 0}
 NAS_API void nas_asha_options_init(nas_asha_options *options);
 NAS_API nas_status nas_controller_asha(nas_controller **out, const nas_space *space,
                                        const nas_asha_options *options);
@@ -585,8 +615,7 @@ typedef struct {
     int32_t continues;
     int32_t reserved;
 } nas_hyperband_options;
-#define NAS_HYPERBAND_OPTIONS_INIT                                                                 \
-    { sizeof(nas_hyperband_options), 0, 1, 27, 3, 0, 0, 1, 1, 0 }
+#define NAS_HYPERBAND_OPTIONS_INIT {sizeof(nas_hyperband_options), 0, 1, 27, 3, 0, 0, 1, 1, 0}
 NAS_API void nas_hyperband_options_init(nas_hyperband_options *options);
 NAS_API nas_status nas_controller_hyperband(nas_controller **out, const nas_space *space,
                                             const nas_hyperband_options *options);
@@ -608,12 +637,33 @@ typedef struct {
     int32_t reserved;
 } nas_bohb_options;
 #define NAS_BOHB_OPTIONS_INIT                                                                      \
-    { sizeof(nas_bohb_options), 0, 1, 27, 1.0 / 3, 3, 1e-3, 3, 0, 0, 15, 64, 0, 1, 1, 1, 0 }
+    {sizeof(nas_bohb_options), 0, 1, 27, 1.0 / 3, 3, 1e-3, 3, 0, 0, 15, 64, 0, 1, 1, 1, 0}
 NAS_API void nas_bohb_options_init(nas_bohb_options *options);
 NAS_API nas_status nas_controller_bohb(nas_controller **out, const nas_space *space,
                                        const nas_bohb_options *options);
-enum { NAS_BASELINE_CORRECTED = 0, NAS_BASELINE_FIRST = 1, NAS_BASELINE_ZERO = 2 };
-enum { NAS_ENTROPY_REWARD = 0, NAS_ENTROPY_REGULARIZER = 1 };
+typedef struct {
+    uint32_t struct_size, flags;
+    uint32_t population;
+    int32_t distinct;
+    uint32_t retries;
+    uint32_t reserved;
+    double crossover;
+    double mutation;
+    const char *objectives;
+} nas_nsga2_options;
+#define NAS_NSGA2_OPTIONS_INIT {sizeof(nas_nsga2_options), 0, 50, 1, 100, 0, 0.9, 1, NULL}
+NAS_API void nas_nsga2_options_init(nas_nsga2_options *options);
+NAS_API nas_status nas_controller_nsga2(nas_controller **out, const nas_space *space,
+                                        const nas_nsga2_options *options);
+enum {
+    NAS_BASELINE_CORRECTED = 0,
+    NAS_BASELINE_FIRST = 1,
+    NAS_BASELINE_ZERO = 2
+};
+enum {
+    NAS_ENTROPY_REWARD = 0,
+    NAS_ENTROPY_REGULARIZER = 1
+};
 typedef struct {
     uint32_t struct_size, flags;
     double learning_rate;
@@ -629,8 +679,8 @@ typedef struct {
     uint32_t retries;
     uint32_t reserved;
 } nas_reinforce_table_options;
-#define NAS_REINFORCE_TABLE_OPTIONS_INIT                                                           \
-    { sizeof(nas_reinforce_table_options), 0, 0.05, 0.9, 0, 1, 0, 0.001, 0, 0, 1, 10, 1000, 0 }
+#define NAS_REINFORCE_TABLE_OPTIONS_INIT \
+    {sizeof(nas_reinforce_table_options), 0, 0.05, 0.9, 0, 1, 0, 0.001, 0, 0, 1, 10, 1000, 0}
 NAS_API void nas_reinforce_table_options_init(nas_reinforce_table_options *options);
 NAS_API nas_status nas_controller_reinforce_table(nas_controller **out, const nas_space *space,
                                                   const nas_reinforce_table_options *options);
@@ -650,12 +700,16 @@ typedef struct {
     uint32_t layers;
     uint32_t reserved;
 } nas_reinforce_options;
-#define NAS_REINFORCE_OPTIONS_INIT                                                                 \
-    { sizeof(nas_reinforce_options), 0, 0.005, 0.9, 0, 1, 0, 0.08, 0, 0, 1, 10, 1000, 35, 1, 0 }
+#define NAS_REINFORCE_OPTIONS_INIT \
+    {sizeof(nas_reinforce_options), 0, 0.005, 0.9, 0, 1, 0, 0.08, 0, 0, 1, 10, 1000, 35, 1, 0}
 NAS_API void nas_reinforce_options_init(nas_reinforce_options *options);
 NAS_API nas_status nas_controller_reinforce(nas_controller **out, const nas_space *space,
                                             const nas_reinforce_options *options);
-enum { NAS_PREDICTOR_AUTO = 0, NAS_PREDICTOR_ONE_HOT = 1, NAS_PREDICTOR_PATH = 2 };
+enum {
+    NAS_PREDICTOR_AUTO = 0,
+    NAS_PREDICTOR_ONE_HOT = 1,
+    NAS_PREDICTOR_PATH = 2
+};
 typedef struct {
     uint32_t struct_size, flags;
     uint32_t initial;
@@ -674,15 +728,15 @@ typedef struct {
     double weight_decay;
     double random_share;
 } nas_predictor_options;
-#define NAS_PREDICTOR_OPTIONS_INIT                                                                 \
-    {                                                                                              \
-        sizeof(nas_predictor_options), 0, 10, 10, 200, 10, 2, 5, 32, 2, 40, 32, 1, 0, 0.01, 0.01,  \
-            0.3                                                                                    \
-    }
+#define NAS_PREDICTOR_OPTIONS_INIT \
+    {sizeof(nas_predictor_options), 0, 10, 10, 200, 10, 2, 5, 32, 2, 40, 32, 1, 0, 0.01, 0.01, 0.3}
 NAS_API void nas_predictor_options_init(nas_predictor_options *options);
 NAS_API nas_status nas_controller_predictor(nas_controller **out, const nas_space *space,
                                             const nas_predictor_options *options);
-enum { NAS_SURROGATE_MLP = 0, NAS_SURROGATE_LSTM = 1 };
+enum {
+    NAS_SURROGATE_MLP = 0,
+    NAS_SURROGATE_LSTM = 1
+};
 typedef struct {
     uint32_t struct_size, flags;
     uint32_t beam;
@@ -698,8 +752,8 @@ typedef struct {
     double learning_rate;
     const char *base;
 } nas_progressive_options;
-#define NAS_PROGRESSIVE_OPTIONS_INIT                                                               \
-    { sizeof(nas_progressive_options), 0, 32, 0, 0, 5, 32, 32, 60, 16, 10, 0, 0.01, NULL }
+#define NAS_PROGRESSIVE_OPTIONS_INIT \
+    {sizeof(nas_progressive_options), 0, 32, 0, 0, 5, 32, 32, 60, 16, 10, 0, 0.01, NULL}
 NAS_API void nas_progressive_options_init(nas_progressive_options *options);
 NAS_API nas_status nas_controller_progressive(nas_controller **out, const nas_space *space,
                                               const nas_progressive_options *options);
@@ -723,7 +777,7 @@ typedef struct {
     int64_t limit_train, limit_test;
 } nas_dataset_options;
 #define NAS_DATASET_OPTIONS_INIT                                                                   \
-    { sizeof(nas_dataset_options), 0, -1, 0, 1, {0, 0, 0, 0}, {0, 0, 0, 0}, 0, 0, 0, 0, 0, 0 }
+    {sizeof(nas_dataset_options), 0, -1, 0, 1, {0, 0, 0, 0}, {0, 0, 0, 0}, 0, 0, 0, 0, 0, 0}
 NAS_API void nas_dataset_options_init(nas_dataset_options *options);
 NAS_API nas_status nas_dataset_options_set(nas_context *context, nas_dataset_options *options,
                                            const char *setting);
@@ -757,8 +811,8 @@ typedef struct {
     uint64_t hash;
 } nas_dataset_info;
 NAS_API nas_status nas_dataset_describe(const nas_dataset *dataset, nas_dataset_info *out);
-NAS_API nas_status nas_dataset_read(const nas_dataset *dataset, int32_t split, int64_t from,
-                                    int64_t n, float *images, int32_t *labels);
+NAS_API nas_status nas_dataset_read(const nas_dataset *dataset, int32_t split, int64_t from, int64_t n,
+                                    float *images, int32_t *labels);
 NAS_EXTERN_C_END
 #endif
 
@@ -767,7 +821,11 @@ NAS_EXTERN_C_END
 #define LIBNAS_MODEL_H
 NAS_EXTERN_C_BEGIN
 enum { NAS_OPTIMIZER_SGD = 0, NAS_OPTIMIZER_ADAM = 1, NAS_OPTIMIZER_ADAMW = 2 };
-enum { NAS_SCHEDULE_CONSTANT = 0, NAS_SCHEDULE_COSINE = 1, NAS_SCHEDULE_ONE_CYCLE = 2 };
+enum {
+    NAS_SCHEDULE_CONSTANT = 0,
+    NAS_SCHEDULE_COSINE = 1,
+    NAS_SCHEDULE_ONE_CYCLE = 2
+};
 typedef struct {
     uint32_t struct_size, flags;
     double epochs;
@@ -793,10 +851,8 @@ typedef struct {
     uint64_t seed;
 } nas_train_options;
 #define NAS_TRAIN_OPTIONS_INIT                                                                     \
-    {                                                                                              \
-        sizeof(nas_train_options), 0, 12, 64, 0, 0.1, 0, 0.9, 0.999, 1e-8, 1, 1, 0, 5e-4, 0, 0, 0, \
-            0, 0, 1, 1, 0, 0, 0                                                                    \
-    }
+    {sizeof(nas_train_options), 0, 12, 64, 0, 0.1, 0, 0.9, 0.999, 1e-8, 1, 1, 0, 5e-4, 0, 0, 0, 0, \
+     0, 1, 1, 0, 0, 0}
 NAS_API void nas_train_options_init(nas_train_options *options);
 NAS_API nas_status nas_train_options_set(nas_context *context, nas_train_options *options,
                                          const char *setting);
@@ -835,16 +891,14 @@ typedef struct {
     const void *kept;
     uint64_t n_kept;
 } nas_train_hooks;
-#define NAS_TRAIN_HOOKS_INIT                                                                       \
-    { sizeof(nas_train_hooks), 0, NULL, NULL, NULL, NULL, NULL, 0 }
+#define NAS_TRAIN_HOOKS_INIT {sizeof(nas_train_hooks), 0, NULL, NULL, NULL, NULL, NULL, 0}
 NAS_API void nas_train_hooks_init(nas_train_hooks *hooks);
 NAS_API nas_status nas_model_train_with(nas_model *model, const nas_dataset *data,
                                         const nas_train_options *options,
                                         const nas_train_hooks *hooks);
 NAS_API nas_status nas_model_evaluate(nas_model *model, const nas_dataset *data, int32_t split,
                                       nas_metrics *out);
-NAS_API nas_status nas_model_predict(nas_model *model, const float *images, int64_t n,
-                                     float *logits);
+NAS_API nas_status nas_model_predict(nas_model *model, const float *images, int64_t n, float *logits);
 typedef struct {
     uint32_t struct_size, flags;
     uint32_t batch;
@@ -853,8 +907,7 @@ typedef struct {
     int32_t reserved;
     uint64_t memory_limit;
 } nas_plan_options;
-#define NAS_PLAN_OPTIONS_INIT                                                                      \
-    { sizeof(nas_plan_options), 0, 64, 1, 1, 0, 0 }
+#define NAS_PLAN_OPTIONS_INIT {sizeof(nas_plan_options), 0, 64, 1, 1, 0, 0}
 NAS_API void nas_plan_options_init(nas_plan_options *options);
 typedef struct {
     uint32_t struct_size, flags;
@@ -864,8 +917,7 @@ typedef struct {
     int64_t macs;
     uint64_t steps;
 } nas_plan_info;
-#define NAS_PLAN_INFO_INIT                                                                         \
-    { sizeof(nas_plan_info), 0, 0, 0, 0, 0, 0 }
+#define NAS_PLAN_INFO_INIT {sizeof(nas_plan_info), 0, 0, 0, 0, 0, 0}
 NAS_API nas_status nas_arch_plan(const nas_arch *arch, const nas_plan_options *options,
                                  nas_plan_info *info, nas_sink *to);
 NAS_API nas_status nas_model_save(const nas_model *model, const char *path);
@@ -936,6 +988,36 @@ NAS_API nas_status nas_evaluator_callback(nas_evaluator **out, nas_context *cont
                                           nas_destroy_fn destroy);
 NAS_API nas_status nas_evaluator_train(nas_evaluator **out, nas_context *context,
                                        const nas_train_options *options);
+typedef struct {
+    uint32_t struct_size, flags;
+    const char *path;
+    const char *arch;
+    const char *accuracy;
+    const char *test;
+    const char *seconds;
+    const char *metrics;
+    const char *curve;
+    double scale;
+    double noise;
+    int32_t missing;
+    int32_t reserved;
+} nas_table_options;
+#define NAS_TABLE_OPTIONS_INIT                                                                     \
+    {sizeof(nas_table_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1, 0, 0, 0}
+NAS_API void nas_table_options_init(nas_table_options *options);
+NAS_API nas_status nas_evaluator_table(nas_evaluator **out, nas_context *context,
+                                       const nas_table_options *options);
+typedef struct {
+    uint32_t struct_size, flags;
+    uint64_t rows;
+    double best_accuracy;
+    double test_of_best;
+    double best_test;
+    double mean_accuracy, mean_test;
+    uint32_t epochs;
+    uint32_t reserved;
+} nas_table_info;
+NAS_API nas_status nas_evaluator_table_info(const nas_evaluator *evaluator, nas_table_info *out);
 NAS_API nas_status nas_evaluator_named(nas_evaluator **out, nas_context *context, const char *name,
                                        const char *const *settings, size_t n_settings);
 NAS_API const char *nas_evaluator_builtin(uint32_t index);
@@ -956,8 +1038,7 @@ typedef struct {
     int32_t reserved;
     const char *vfs;
 } nas_store_options;
-#define NAS_STORE_OPTIONS_INIT                                                                     \
-    { sizeof(nas_store_options), 0, 0, 1, 0, 0, NULL }
+#define NAS_STORE_OPTIONS_INIT {sizeof(nas_store_options), 0, 0, 1, 0, 0, NULL}
 NAS_API void nas_store_options_init(nas_store_options *options);
 NAS_API nas_status nas_store_open(nas_store **out, nas_context *context, const char *path,
                                   const nas_store_options *options);
@@ -980,18 +1061,15 @@ typedef struct {
 } nas_trial;
 NAS_API nas_status nas_store_trials(nas_store *store, uint64_t *out);
 NAS_API nas_status nas_store_trial(nas_store *store, uint64_t number, nas_trial *out);
-NAS_API nas_status nas_store_metric(nas_store *store, uint64_t trial, const char *metric,
-                                    double *out);
+NAS_API nas_status nas_store_metric(nas_store *store, uint64_t trial, const char *metric, double *out);
 NAS_API nas_status nas_store_metric_at(nas_store *store, uint64_t trial, uint32_t index,
                                        const char **name, double *value);
 NAS_API nas_status nas_store_curve(nas_store *store, uint64_t trial, const char *curve, double *x,
                                    double *y, size_t capacity, size_t *n);
 NAS_API nas_status nas_store_curve_at(nas_store *store, uint64_t trial, uint32_t index,
                                       const char **name);
-NAS_API nas_status nas_store_put_blob(nas_store *store, const char *name, const void *bytes,
-                                      size_t n);
-NAS_API nas_status nas_store_get_blob(nas_store *store, const char *name, const void **out,
-                                      size_t *n);
+NAS_API nas_status nas_store_put_blob(nas_store *store, const char *name, const void *bytes, size_t n);
+NAS_API nas_status nas_store_get_blob(nas_store *store, const char *name, const void **out, size_t *n);
 NAS_API nas_status nas_store_dump(nas_store *store, nas_sink *to);
 NAS_EXTERN_C_END
 #endif
@@ -1072,6 +1150,17 @@ NAS_API nas_status nas_search_ask(nas_search *search, const nas_proposal **out);
 NAS_API nas_status nas_search_tell(nas_search *search, const nas_proposal *asked,
                                    nas_result_builder *result);
 NAS_API nas_status nas_search_forget(nas_search *search, const nas_proposal *asked);
+typedef struct {
+    uint32_t struct_size, flags;
+    uint32_t workers;
+    uint32_t reserved;
+    const char *seconds;
+    double max_seconds;
+} nas_simulate_options;
+#define NAS_SIMULATE_OPTIONS_INIT {sizeof(nas_simulate_options), 0, 1, 0, NULL, 0}
+NAS_API void nas_simulate_options_init(nas_simulate_options *options);
+NAS_API nas_status nas_search_simulate(nas_search *search, const nas_simulate_options *options,
+                                       double *clock);
 NAS_API uint64_t nas_search_trials(const nas_search *search);
 NAS_API nas_status nas_search_trial(nas_search *search, uint64_t number, nas_trial *out);
 NAS_API nas_status nas_search_best(nas_search *search, nas_trial *out);
@@ -1103,13 +1192,10 @@ typedef struct {
     uint32_t best;
     uint32_t reserved;
 } nas_report_options;
-#define NAS_REPORT_OPTIONS_INIT                                                                    \
-    { sizeof(nas_report_options), 0, NULL, NULL, 4, 0 }
+#define NAS_REPORT_OPTIONS_INIT {sizeof(nas_report_options), 0, NULL, NULL, 4, 0}
 NAS_API void nas_report_options_init(nas_report_options *options);
-NAS_API nas_status nas_report_html(nas_store *store, const nas_report_options *options,
-                                   nas_sink *to);
-NAS_API nas_status nas_report_text(nas_store *store, const nas_report_options *options,
-                                   nas_sink *to);
+NAS_API nas_status nas_report_html(nas_store *store, const nas_report_options *options, nas_sink *to);
+NAS_API nas_status nas_report_text(nas_store *store, const nas_report_options *options, nas_sink *to);
 enum { NAS_DRAW_SVG = 0, NAS_DRAW_DOT = 1, NAS_DRAW_TEXT = 2 };
 NAS_API nas_status nas_arch_draw(const nas_arch *arch, int32_t format, nas_sink *to);
 NAS_EXTERN_C_END

@@ -1,0 +1,188 @@
+/* What a trial of a search costs beside its evaluation.
+ *
+ *   bench-controller [TABLE.csv [PART]]   the table: NAS-Bench-201's, arch in the column `cell`; without
+ *                                         one, or with "-", a made-up score. PART: ask-tell, search, store
+ *
+ * ask-tell: regularized evolution (100, 25), its ask and tell alone, with the canonical hash of each
+ *           network, the look-up whether it came before, and the trial as a row in memory.
+ * search:   a million evaluations by nas_search_run, store in memory.
+ * store:    100,000 trials into a file; the cost of each tenth, so that one sees that it is constant. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "controller/controller.h"
+#include "store/store.h"
+#include "libnas/libnas.h"
+
+static nas_context *context;
+
+static void must(nas_status status, const char *what) {
+    if (status >= 0) return;
+    fprintf(stderr, "%s: %s\n", what, nas_context_error(context));
+    exit(1);
+}
+
+static nas_status score_of(void *user, const nas_proposal *asked, nas_reporter *progress,
+                           nas_result_builder *out) {
+    (void)user, (void)progress;
+    return nas_result_set(out, "accuracy",
+                          (double)(nas_arch_hash(nas_proposal_arch(asked)) >> 40) / (1 << 24));
+}
+
+/* Seconds of the processor: on a machine with other work the clock on the wall says less. */
+static double spent_cpu(void) {
+    return (double)clock() / CLOCKS_PER_SEC;
+}
+
+static size_t resident(void) {
+    FILE *file = fopen("/proc/self/statm", "r");
+    unsigned long all = 0, pages = 0;
+    if (file == NULL || fscanf(file, "%lu %lu", &all, &pages) != 2) pages = 0;
+    if (file) fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* One kept trial, as small as it is told apart: what a list or a plot of a million needs. */
+typedef struct {
+    uint64_t arch_hash, network_hash;
+    double score;
+    uint32_t parent, first_of_network;
+} row;
+
+static void ask_tell(const nas_space *space, uint64_t n) {
+    nas_controller *controller;
+    nas_evolution_options o = NAS_EVOLUTION_OPTIONS_INIT;
+    ni_map *first;
+    row *rows = malloc(n * sizeof *rows);
+    uint64_t repeats = 0;
+    must(nas_controller_evolution(&controller, space, &o), "evolution");
+    must(ni_map_create(&first, context), "map");
+    nas_proposal_builder *builder;
+    nas_result_builder *result;
+    must(nas_result_create(&result, context), "result");
+    double start = ni_clock(), cpu = spent_cpu();
+    for (uint64_t turn = 0; turn < n; turn++) {
+        nas_proposal *proposal;
+        nas_result *got;
+        nas_random stream;
+        uint64_t at = turn;
+        must(ni_proposal_create(&builder, context, space, 1, turn, turn, turn), "proposal");
+        ni_random_init(&stream, 1, turn, "bench");
+        must(nas_controller_ask(controller, &stream, builder), "ask");
+        must(ni_proposal_finish(builder, &proposal), "finish");
+        const nas_arch *arch = nas_proposal_arch(proposal);
+        uint64_t network = nas_arch_network_hash(arch);
+        if (ni_map_get(first, network, &at))
+            repeats++;
+        else
+            must(ni_map_put(first, network, turn), "put");
+        double score = (double)(nas_arch_hash(arch) >> 40) / (1 << 24);
+        must(nas_result_set(result, "accuracy", score), "set");
+        must(ni_result_take(result, &got), "take");
+        ni_result_set_score(got, score);
+        must(nas_controller_tell(controller, proposal, got), "tell");
+        rows[turn] = (row){nas_arch_hash(arch), network, score,
+                           (uint32_t)nas_proposal_parent(proposal), (uint32_t)at};
+        ni_result_free(got);
+        ni_proposal_free(proposal);
+    }
+    double spent = ni_clock() - start;
+    cpu = spent_cpu() - cpu;
+    printf("ask-tell: %llu trials, %.3f us a trial (processor %.3f us), %llu repeats, %zu bytes a "
+           "trial\n",
+           (unsigned long long)n, spent / (double)n * 1e6, cpu / (double)n * 1e6,
+           (unsigned long long)repeats,
+           sizeof *rows + (size_t)((double)ni_map_count(first) * 48 / (double)n));
+    nas_result_free(result);
+    ni_map_free(first);
+    nas_controller_free(controller);
+    free(rows);
+}
+
+static nas_status on_turn(void *user, nas_search *search, const nas_proposal *asked,
+                          const nas_result *got) {
+    double *times = user;
+    (void)search, (void)got;
+    uint64_t trial = nas_proposal_trial(asked);
+    if ((trial + 1) % 10000 == 0) times[trial / 10000] = ni_clock();
+    return NAS_OK;
+}
+
+static void search(const nas_space *space, nas_evaluator *evaluator, uint64_t n, const char *path) {
+    nas_controller *controller;
+    nas_search *run;
+    nas_store *store = NULL;
+    nas_search_options o;
+    nas_search_hooks hooks = {.struct_size = sizeof hooks};
+    nas_evolution_options e = NAS_EVOLUTION_OPTIONS_INIT;
+    nas_named_evaluator named = {"table", evaluator};
+    double times[128] = {0};
+    must(nas_controller_evolution(&controller, space, &e), "evolution");
+    if (path) unlink(path);
+    must(nas_store_open(&store, context, path, NULL), "store");
+    nas_search_options_init(&o);
+    o.space = space;
+    o.controller = controller;
+    o.evaluators = &named;
+    o.n_evaluators = 1;
+    o.store = store;
+    o.max_trials = n;
+    hooks.user = times;
+    hooks.turn_ended = on_turn;
+    o.hooks = &hooks;
+    size_t before = resident();
+    double start = ni_clock(), cpu = spent_cpu();
+    must(nas_search_create(&run, context, &o), "create");
+    must(nas_search_run(run, NULL), "run");
+    double spent = ni_clock() - start;
+    cpu = spent_cpu() - cpu;
+    printf("%s: %llu evaluations in %.2f s (processor %.2f s), %.3f us each, %.0f bytes a trial in "
+           "memory\n",
+           path ? "store" : "search", (unsigned long long)n, spent, cpu, spent / (double)n * 1e6,
+           (double)(resident() - before) / (double)n);
+    if (path) {
+        printf("store: microseconds a trial in each tenth:");
+        for (uint64_t i = 0; i < n / 10000; i++)
+            printf(" %.1f", (times[i] - (i ? times[i - 1] : start)) / 10000 * 1e6);
+        printf("\n");
+        double first = times[0] - start, last = times[n / 10000 - 1] - times[n / 10000 - 2];
+        printf("store: last tenth against first: %.2f\n", last / first);
+    }
+    nas_search_free(run);
+    nas_store_free(store);
+    nas_controller_free(controller);
+    if (path) unlink(path);
+}
+
+int main(int argc, char **argv) {
+    nas_space *space;
+    nas_evaluator *evaluator;
+    if (nas_context_create(&context, NULL) < 0) return 1;
+    must(nas_space_preset(&space, context, "nas-bench-201", NULL, 0), "space");
+    if (argc > 1 && strcmp(argv[1], "-") != 0) {
+        nas_table_options o = NAS_TABLE_OPTIONS_INIT;
+        o.path = argv[1];
+        o.arch = "cell";
+        o.accuracy = "cifar10-val";
+        o.test = "cifar10-test";
+        double start = ni_clock();
+        must(nas_evaluator_table(&evaluator, context, &o), "table");
+        must(nas_evaluator_prepare(evaluator, space, NULL), "prepare");
+        printf("table: opened in %.4f s\n", ni_clock() - start);
+    } else {
+        must(nas_evaluator_callback(&evaluator, context, NAS_EVALUATOR_STATELESS, score_of, NULL,
+                                    NULL),
+             "evaluator");
+    }
+    const char *part = argc > 2 ? argv[2] : "all";
+    bool all = strcmp(part, "all") == 0;
+    if (all || !strcmp(part, "ask-tell")) ask_tell(space, 1000000);
+    if (all || !strcmp(part, "search")) search(space, evaluator, 1000000, NULL);
+    if (all || !strcmp(part, "store")) search(space, evaluator, 100000, "bench-controller.nas");
+    nas_evaluator_free(evaluator);
+    nas_space_free(space);
+    nas_context_free(context);
+    return 0;
+}
