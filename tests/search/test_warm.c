@@ -98,8 +98,9 @@ static void test_every_controller(void **state) {
         MUST(f.context, nas_controller_warm_start(controller, f.space, store, &told));
         assert_int_equal(told, 40);
         say(&f, controller, warm, sizeof warm);
-        /* Samples and brackets of samples have nothing to learn; densities are of rungs. */
-        static const char *const same[] = {"random", "halving", "asha", "hyperband", "bohb"};
+        /* Samples, lists and brackets of samples have nothing to learn; densities are of rungs. */
+        static const char *const same[] = {"random", "exhaustive", "halving", "asha",
+                                           "hyperband", "bohb"};
         bool learns = true;
         for (size_t i = 0; i < sizeof same / sizeof *same; i++)
             learns &= strcmp(name, same[i]) != 0;
