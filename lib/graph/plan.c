@@ -209,8 +209,8 @@ fail:
     return status;
 }
 
-/* What stays in the last cache anyway is better kept than made again. */
-enum { CACHED_BYTES = 128 << 20 };
+/* Keeping is quicker than making again, by a tenth at most; a plan of no more than this keeps. */
+enum { KEPT_BYTES = 1 << 30 };
 
 nas_status ni_program_create(ni_program **out, nas_graph *g, const ni_output *outputs, uint32_t n,
                              const ni_plan_options *options) {
@@ -231,7 +231,7 @@ nas_status ni_program_create(ni_program **out, nas_graph *g, const ni_output *ou
         }
         if (options->no_fusion) break;
         if (limit ? ni_program_bytes(p) <= limit
-                  : again == NI_AGAIN_CHEAP || p->memory_bytes <= CACHED_BYTES)
+                  : again == NI_AGAIN_CHEAP || p->memory_bytes <= KEPT_BYTES)
             break;
     }
     if (limit && ni_program_bytes(p) > limit) {

@@ -19,29 +19,75 @@ static void copy(const float *x, float *to, int64_t n, bool relu) {
     }
 }
 
-/* Each channel its own scale: one vector of channels, down the pixels. */
-V_INLINE void scaled_column(const ni_row_source *s, const float *x, const float *other, float *to,
-                            int64_t pixels, int64_t k, const bool relu, int64_t n) {
+/* Each channel its own scale. Pixel after pixel, all channels of each: in the order of memory,
+ * which is what the processor fetches ahead. */
+V_INLINE void scaled_vector(const ni_row_source *s, const float *x, const float *other, float *to,
+                            int64_t k, const bool relu, const bool joined, int64_t n) {
+    vector v = v_load_part(s->shift + k, n);
+    if (joined) v = v_fma(v_load_part(other + k, n), v_load_part(s->other_scale + k, n), v);
+    v = v_fma(v_load_part(x + k, n), v_load_part(s->scale + k, n), v);
+    v_store_part(to + k, relu ? v_min(v_set(s->high), v_relu(v)) : v, n);
+}
+
+V_INLINE void scaled_pixels(const ni_row_source *s, const float *x, const float *other, float *to,
+                            int64_t pixels, const bool relu, const bool joined) {
     const int64_t c = s->c, end = pixels * c;
-    const vector scale = v_load_part(s->scale + k, n), shift = v_load_part(s->shift + k, n);
-    const vector by = other ? v_load_part(s->other_scale + k, n) : v_zero(), high = v_set(s->high);
-    for (int64_t i = k; i < end; i += c) {
-        vector v = other ? v_fma(v_load_part(other + i, n), by, shift) : shift;
-        v = v_fma(v_load_part(x + i, n), scale, v);
-        v_store_part(to + i, relu ? v_min(high, v_relu(v)) : v, n);
+    for (int64_t at = 0; at < end; at += c)
+        COLUMNS(c,
+                scaled_vector(s, x + at, joined ? other + at : NULL, to + at, k, relu, joined, n));
+}
+
+/* The same for few channels: scales stay in registers. */
+V_INLINE void scaled_narrow(const ni_row_source *s, const float *x, const float *other, float *to,
+                            int64_t pixels, const bool relu, const bool joined, const int vectors) {
+    enum { MOST = 4 };
+    const int64_t c = (int64_t)vectors * V_WIDTH, end = pixels * c;
+    const vector high = v_set(s->high);
+    vector scale[MOST], shift[MOST], by[MOST];
+    V_EACH (i, vectors) {
+        scale[i] = v_load(s->scale + i * V_WIDTH);
+        shift[i] = v_load(s->shift + i * V_WIDTH);
+        by[i] = joined ? v_load(s->other_scale + i * V_WIDTH) : v_zero();
+    }
+    for (int64_t at = 0; at < end; at += c)
+        V_EACH (i, vectors) {
+            const int64_t k = at + i * V_WIDTH;
+            vector v = joined ? v_fma(v_load(other + k), by[i], shift[i]) : shift[i];
+            v = v_fma(v_load(x + k), scale[i], v);
+            v_store(to + k, relu ? v_min(high, v_relu(v)) : v);
+        }
+}
+
+V_INLINE void scaled_as(const ni_row_source *s, const float *x, const float *other, float *to,
+                        int64_t pixels, const bool relu, const bool joined) {
+    switch (s->c) {
+    case V_WIDTH:
+        scaled_narrow(s, x, other, to, pixels, relu, joined, 1);
+        return;
+    case 2 * V_WIDTH:
+        scaled_narrow(s, x, other, to, pixels, relu, joined, 2);
+        return;
+    case 3 * V_WIDTH:
+        scaled_narrow(s, x, other, to, pixels, relu, joined, 3);
+        return;
+    case 4 * V_WIDTH:
+        scaled_narrow(s, x, other, to, pixels, relu, joined, 4);
+        return;
+    default:
+        scaled_pixels(s, x, other, to, pixels, relu, joined);
     }
 }
 
 static void scaled(const ni_row_source *s, const float *x, const float *other, float *to,
                    int64_t pixels) {
     if (other && s->relu)
-        COLUMNS(s->c, scaled_column(s, x, other, to, pixels, k, true, n));
+        scaled_as(s, x, other, to, pixels, true, true);
     else if (other)
-        COLUMNS(s->c, scaled_column(s, x, other, to, pixels, k, false, n));
+        scaled_as(s, x, other, to, pixels, false, true);
     else if (s->relu)
-        COLUMNS(s->c, scaled_column(s, x, NULL, to, pixels, k, true, n));
+        scaled_as(s, x, NULL, to, pixels, true, false);
     else
-        COLUMNS(s->c, scaled_column(s, x, NULL, to, pixels, k, false, n));
+        scaled_as(s, x, NULL, to, pixels, false, false);
 }
 
 void NI_SIMD(read_row)(const ni_row_source *s, int64_t row, int64_t left, int64_t pixels,

@@ -147,93 +147,93 @@ static void bn_gradient_sums(const void *x, const void *dy, const void *mean, in
 }
 
 /* ---- maps ---------------------------------------------------------------------------------------
- */
+ *
+ * Row after row, all channels of each: the order of memory, which the processor fetches ahead.
+ * Scales come from the nearest cache. */
 
-V_INLINE void scale_shift_column(const float *x, const float *scale_, const float *shift_, float *y,
-                                 int64_t c, int64_t rows, bool relu, int64_t n) {
-    const vector scale = v_load_part(scale_, n), shift = v_load_part(shift_, n);
-    const int64_t end = rows * c;
-    if (relu)
-        for (int64_t i = 0; i < end; i += c)
-            v_store_part(y + i, v_relu(v_fma(v_load_part(x + i, n), scale, shift)), n);
-    else
-        for (int64_t i = 0; i < end; i += c)
-            v_store_part(y + i, v_fma(v_load_part(x + i, n), scale, shift), n);
+/* dx = dy * a + x * b + k */
+static void bn_gradient(const void *x_, const void *dy_, const void *a_, const void *b_,
+                        const void *k_, void *dx_, int64_t c, int64_t r0, int64_t r1) {
+    const float *a = a_, *b = b_, *shift = k_, *x = x_, *dy = dy_;
+    float *dx = dx_;
+    for (int64_t at = r0 * c; at < r1 * c; at += c)
+        COLUMNS(c, v_store_part(dx + at + k,
+                                v_fma(v_load_part(dy + at + k, n), v_load_part(a + k, n),
+                                      v_fma(v_load_part(x + at + k, n), v_load_part(b + k, n),
+                                            v_load_part(shift + k, n))),
+                                n));
 }
 
 static void scale_shift(const void *x_, const void *scale_, const void *shift_, void *y_, int64_t c,
                         int64_t r0, int64_t r1, bool relu) {
-    const float *scale = scale_, *shift = shift_;
-    const int64_t step = chunk_rows(c);
-    for (int64_t r = r0; r < r1; r += step) {
-        const int64_t rows = least(r1 - r, step);
-        const float *x = (const float *)x_ + r * c;
-        float *y = (float *)y_ + r * c;
-        COLUMNS(c, scale_shift_column(x + k, scale + k, shift + k, y + k, c, rows, relu, n));
-    }
+    const float *x = x_, *scale = scale_, *shift = shift_;
+    float *y = y_;
+    for (int64_t at = r0 * c; at < r1 * c; at += c)
+        COLUMNS(c, {
+            const vector v = v_fma(v_load_part(x + at + k, n), v_load_part(scale + k, n),
+                                   v_load_part(shift + k, n));
+            v_store_part(y + at + k, relu ? v_relu(v) : v, n);
+        });
 }
 
-/* Elements at, at + c, .. of a column: all terms are read before y is written. The number of terms
- * is a constant where it is small. */
-V_INLINE void terms_column(const void *const *x, const void *const *scale, const void *const *shift,
-                           const uint32_t terms, float *y, int64_t c, int64_t at, int64_t rows,
-                           bool relu, int64_t k, int64_t n) {
+/* y = the sum of x[j] * scale[j] + shift[j], of some channels. */
+enum { SUM_WIDTH = 256 };
+typedef struct {
+    const void *const *x, *const *scale;
+    uint32_t terms;
+    int64_t c, first, width; /* channels of a row; those of this call */
+    int64_t at, end;         /* elements to the first row, and behind the last */
+    bool relu;
+    float shift[SUM_WIDTH]; /* of all terms together */
+    float one[SUM_WIDTH];
+} sum_job;
+
+/* All terms are read before y is written. The number of terms is a constant where it is small. */
+V_INLINE void sum_rows(const sum_job *job, const uint32_t terms, float *y) {
     enum { NEAR = 4 };
-    vector by[NEAR], sum = v_zero();
-    const float *in[NEAR];
-    for (uint32_t j = 0; j < terms; j++) {
-        if (j < NEAR) by[j] = v_set(1), in[j] = x[j];
-        if (!scale[j]) continue;
-        if (j < NEAR) by[j] = v_load_part((const float *)scale[j] + k, n);
-        sum = sum + v_load_part((const float *)shift[j] + k, n);
+    const float *x[NEAR], *scale[NEAR];
+    const int64_t first = job->first;
+    for (uint32_t j = 0; j < terms && j < NEAR; j++) {
+        x[j] = (const float *)job->x[j] + first;
+        scale[j] = job->scale[j] ? (const float *)job->scale[j] + first : job->one;
     }
-    for (int64_t i = at + k; i < at + rows * c; i += c) {
-        vector v = sum;
-        V_EACH (j, NEAR)
-            if ((uint32_t)j < terms) v = v_fma(v_load_part(in[j] + i, n), by[j], v);
-        for (uint32_t j = NEAR; j < terms; j++)
-            v = v_fma(v_load_part((const float *)x[j] + i, n),
-                      scale[j] ? v_load_part((const float *)scale[j] + k, n) : v_set(1), v);
-        v_store_part(y + i, relu ? v_relu(v) : v, n);
-    }
+    for (int64_t at = job->at; at < job->end; at += job->c)
+        COLUMNS(job->width, {
+            vector v = v_load_part(job->shift + k, n);
+            for (uint32_t j = 0; j < terms && j < NEAR; j++)
+                v = v_fma(v_load_part(x[j] + at + k, n), v_load_part(scale[j] + k, n), v);
+            for (uint32_t j = NEAR; j < terms; j++) {
+                const float *by = job->scale[j] ? (const float *)job->scale[j] + first : job->one;
+                v = v_fma(v_load_part((const float *)job->x[j] + first + at + k, n),
+                          v_load_part(by + k, n), v);
+            }
+            v_store_part(y + at + k, job->relu ? v_relu(v) : v, n);
+        });
 }
 
 static void scale_shift_sum(const void *const *x, const void *const *scale,
-                            const void *const *shift, uint32_t terms, void *y, int64_t c,
+                            const void *const *shift, uint32_t terms, void *y_, int64_t c,
                             int64_t r0, int64_t r1, bool relu) {
-    const int64_t step = most(chunk_rows(c) / 4, 8);
-    for (int64_t r = r0; r < r1; r += step) {
-        const int64_t rows = least(r1 - r, step), at = r * c;
+    sum_job job = {x, scale, terms, c, 0, 0, r0 * c, r1 * c, relu, {0}, {0}};
+    for (int64_t k = 0; k < SUM_WIDTH; k++)
+        job.one[k] = 1;
+    for (; job.first < c; job.first += SUM_WIDTH) {
+        float *y = (float *)y_ + job.first;
+        job.width = least(c - job.first, SUM_WIDTH);
+        memset(job.shift, 0, sizeof job.shift);
+        for (uint32_t j = 0; j < terms; j++)
+            for (int64_t k = 0; scale[j] && k < job.width; k++)
+                job.shift[k] += ((const float *)shift[j])[job.first + k];
         if (terms == 1)
-            COLUMNS(c, terms_column(x, scale, shift, 1, y, c, at, rows, relu, k, n));
+            sum_rows(&job, 1, y);
         else if (terms == 2)
-            COLUMNS(c, terms_column(x, scale, shift, 2, y, c, at, rows, relu, k, n));
+            sum_rows(&job, 2, y);
         else if (terms == 3)
-            COLUMNS(c, terms_column(x, scale, shift, 3, y, c, at, rows, relu, k, n));
+            sum_rows(&job, 3, y);
+        else if (terms == 4)
+            sum_rows(&job, 4, y);
         else
-            COLUMNS(c, terms_column(x, scale, shift, terms, y, c, at, rows, relu, k, n));
-    }
-}
-
-/* dx = dy * a + x * b + k */
-V_INLINE void gradient_map_column(const float *x, const float *dy, const float *a_, const float *b_,
-                                  const float *k_, float *dx, int64_t c, int64_t rows, int64_t n) {
-    const vector a = v_load_part(a_, n), b = v_load_part(b_, n), k = v_load_part(k_, n);
-    const int64_t end = rows * c;
-    for (int64_t i = 0; i < end; i += c)
-        v_store_part(dx + i, v_fma(v_load_part(dy + i, n), a, v_fma(v_load_part(x + i, n), b, k)),
-                     n);
-}
-
-static void bn_gradient(const void *x_, const void *dy_, const void *a_, const void *b_,
-                        const void *k_, void *dx_, int64_t c, int64_t r0, int64_t r1) {
-    const float *a = a_, *b = b_, *shift = k_;
-    const int64_t step = most(chunk_rows(c) / 2, 8);
-    for (int64_t r = r0; r < r1; r += step) {
-        const int64_t rows = least(r1 - r, step);
-        const float *x = (const float *)x_ + r * c, *dy = (const float *)dy_ + r * c;
-        float *dx = (float *)dx_ + r * c;
-        COLUMNS(c, gradient_map_column(x + k, dy + k, a + k, b + k, shift + k, dx + k, c, rows, n));
+            sum_rows(&job, terms, y);
     }
 }
 
