@@ -1,8 +1,8 @@
 /* One training step of a small network of inverted residuals (as MobileNetV2's, Sandler et al.,
  * CVPR 2018), 3 x 32 x 32: ten blocks of expansion 3, 16 to 96 channels.
  *
- *   bench-mobile THREADS ISA BATCH     then "run N", "profile N", "plan" on standard input, as
- *                                      bench-step
+ *   bench-mobile THREADS ISA BATCH [logits]    then "run N", "profile N", "plan" on standard input,
+ *                                              as bench-step; logits: of BATCH images, no training
  */
 #include "step.h"
 
@@ -58,7 +58,11 @@ static nas_status build(void *user, nas_graph *g, ni_node x, ni_node *logits) {
 int main(int argc, char **argv) {
     const ni_net net = {NULL, build, 32, 32, 3, 10};
     nas_context *context = bench_context(argc > 1 ? argv[1] : "1", argc > 2 ? argv[2] : "best");
-    bench_steps(context, &net, argc > 3 ? atoi(argv[3]) : 64);
+    const int batch = argc > 3 ? atoi(argv[3]) : 64;
+    if (argc > 4 && strcmp(argv[4], "logits") == 0)
+        bench_logits(context, &net, batch);
+    else
+        bench_steps(context, &net, batch);
     nas_context_free(context);
     return 0;
 }

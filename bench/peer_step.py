@@ -8,6 +8,10 @@ peak in bytes.
     MODE: default, channels_last, compile, compile_channels_last
     WORK: nas-bench-201 (with the operations of a cell's six edges), darts, mobile, layer (with kernel and
     dilation: as bench-layer)
+
+As "infer" before the mode (infer:default, infer:onnxruntime, ..), the network's logits of BATCH images instead,
+without gradients: the peers of bench-infer. infer:onnxruntime exports the network and needs onnxruntime and
+onnxscript; infer:script traces, freezes and optimises it.
 """
 import resource
 import sys
@@ -244,16 +248,58 @@ def network_step(mode, batch, work, names):
     return model, step
 
 
+def inference(mode, batch, work, names, threads):
+    """Logits of a batch; batch norms have seen some images, so that they are not the identity."""
+    model = {"nas-bench-201": lambda: Network(names), "mobile": mobile}[work]().train()
+    x = torch.randn(batch, 3, 32, 32)
+    with torch.no_grad():
+        for _ in range(3):
+            model(torch.randn(16, 3, 32, 32))
+    model.eval()
+    if mode == "onnxruntime":
+        return model, onnx_runner(model, x, threads)
+    if "channels_last" in mode:
+        model = model.to(memory_format=torch.channels_last)
+        x = x.to(memory_format=torch.channels_last)
+    run = model
+    if mode == "script":
+        run = torch.jit.optimize_for_inference(torch.jit.trace(model, x))
+    elif "compile" in mode:
+        run = torch.compile(model)
+
+    def step():
+        with torch.inference_mode():
+            run(x)
+
+    return model, step
+
+
+def onnx_runner(model, x, threads):
+    import tempfile
+    import onnxruntime
+    with tempfile.TemporaryDirectory() as folder:
+        path = folder + "/network.onnx"
+        torch.onnx.export(model, (x,), path, dynamo=True, external_data=False)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name, array = session.get_inputs()[0].name, x.numpy()
+    return lambda: session.run(None, {name: array})
+
+
 def main():
     threads, mode, batch = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     work = sys.argv[4]
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    if work == "layer":
+    if mode.startswith("infer:"):
+        model, step = inference(mode[6:], batch, work, sys.argv[5:], threads)
+    elif work == "layer":
         model, step = layer_step(mode, batch, int(sys.argv[5]), int(sys.argv[6]))
     else:
         model, step = network_step(mode, batch, work, sys.argv[5:])
-    step()
+    for _ in range(5 if mode.startswith("infer:") else 1):
+        step()
     print(f"ready torch={torch.__version__} mode={mode} threads={threads} "
           f"params={sum(p.numel() for p in model.parameters())}", flush=True)
     for line in sys.stdin:

@@ -156,3 +156,76 @@ void bench_steps(nas_context *context, const ni_net *net, int64_t batch) {
     ni_free(context, y);
     free(results);
 }
+
+void bench_logits(nas_context *context, const ni_net *net, int64_t batch) {
+    ni_vars *vars;
+    ni_predictor *predictor;
+    nas_graph *graph;
+    ni_node x, y;
+    uint32_t number;
+    const ni_shape shape = ni_shape4(batch, net->height, net->width, net->channels);
+    const size_t pixels = (size_t)ni_shape_count(shape);
+    check(context, ni_vars_create(&vars, context));
+    check(context, ni_graph_create(&graph, context, vars, NI_F32, NI_EVAL));
+    check(context, ni_input(graph, shape, &number, &x));
+    check(context, net->build(net->user, graph, x, &y));
+    float *values = ni_alloc_aligned(context, ni_vars_size(vars) * sizeof(float));
+    float *images = ni_alloc_aligned(context, pixels * sizeof(float));
+    float *logits = ni_alloc_aligned(context, (size_t)(batch * net->classes) * sizeof(float));
+    if (!values || !images || !logits) exit(1);
+    ni_vars_initialise(vars, values, NI_F32, 1);
+    nas_random random;
+    ni_random_init(&random, 1, 0, "bench");
+    ni_random_fill_normal(&random, images, pixels, 0, 1);
+    check(context, ni_predictor_create(&predictor, context, net, vars, values));
+    for (int i = 0; i < 5; i++)
+        check(context, ni_predictor_run(predictor, images, batch, logits));
+
+    /* the plan, and its own times, of a second program: the predictor's is its own */
+    const ni_output output = {y, NI_NONE};
+    const ni_plan_options options = {.frozen = 1};
+    ni_program *program;
+    nas_sink *sink = NULL;
+    check(context, ni_program_create(&program, graph, &output, 1, &options));
+    char *text = plan_text(context, program, &sink), line[64];
+    double *seconds = calloc(ni_program_steps(program) + 1u, sizeof *seconds);
+    printf("ready isa=%s threads=%u params=%lld macs=%lld\n",
+           nas_isa_name(nas_context_isa(context)), nas_context_threads(context),
+           (long long)ni_vars_parameters(vars), (long long)ni_graph_macs(graph, y));
+    fflush(stdout);
+    while (fgets(line, sizeof line, stdin)) {
+        int count = 0;
+        bool profile = sscanf(line, "profile %d", &count) == 1;
+        if (strncmp(line, "plan", 4) == 0)
+            fputs(text, stdout);
+        else if (!profile && sscanf(line, "run %d", &count) != 1)
+            break;
+        for (int i = 0; i < count; i++) {
+            const void *inputs[] = {images};
+            void *outputs[] = {logits};
+            const ni_run run = {
+                .inputs = inputs, .values = values, .outputs = outputs, .seconds = seconds};
+            double start = ni_clock();
+            if (profile)
+                check(context, ni_program_run(program, &run));
+            else
+                check(context, ni_predictor_run(predictor, images, batch, logits));
+            printf("%.7f%c", ni_clock() - start, i + 1 < count ? ' ' : '\n');
+        }
+        if (profile) {
+            print_profile(text, seconds, ni_program_steps(program), count);
+            memset(seconds, 0, ni_program_steps(program) * sizeof *seconds);
+        }
+        fflush(stdout);
+    }
+    free(seconds);
+    free(text);
+    nas_sink_free(sink);
+    ni_program_free(program);
+    ni_graph_free(graph);
+    ni_predictor_free(predictor);
+    ni_vars_free(vars);
+    ni_free(context, values);
+    ni_free(context, images);
+    ni_free(context, logits);
+}

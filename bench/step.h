@@ -18,6 +18,8 @@ nas_context *bench_context(const char *threads, const char *isa);
  *     profile N   the same, and says what each step of the plan took, and each kind of step
  *     plan        says the plan
  *     memory      says the peak of the process, in bytes */
+/* The same for the logits of a batch, without training: "run N", "profile N", "plan". */
+void bench_logits(nas_context *context, const ni_net *net, int64_t batch);
 void bench_steps(nas_context *context, const ni_net *net, int64_t batch);
 
 #endif

@@ -22,6 +22,9 @@ nas_status nas_model_create(nas_model **out, const nas_arch *arch, uint64_t seed
     nas_status status = ni_arch_network(&m->net, &m->build, arch, 0);
     if (status >= 0)
         status = ni_trainer_create_measuring(&m->measuring, context, &m->net, MEASURE_BATCH, seed);
+    if (status >= 0)
+        status = ni_predictor_create(&m->predictor, context, &m->net, ni_trainer_vars(m->measuring),
+                                     ni_trainer_values(m->measuring));
     if (status < 0) {
         nas_model_free(m);
         return status;
@@ -33,11 +36,17 @@ nas_status nas_model_create(nas_model **out, const nas_arch *arch, uint64_t seed
 void nas_model_free(nas_model *m) {
     if (!m) return;
     nas_space *space = m->owned_space;
+    ni_predictor_free(m->predictor);
     ni_trainer_free(m->measuring);
     nas_context *context = m->context;
     nas_arch_free(m->arch);
     ni_free(context, m);
     nas_space_free(space);
+}
+
+float *ni_model_values(nas_model *m) {
+    ni_predictor_thaw(m->predictor);
+    return ni_trainer_values(m->measuring);
 }
 
 const nas_arch *nas_model_arch(const nas_model *m) {
@@ -119,7 +128,7 @@ static nas_status fit(nas_model *m, training *t, const nas_dataset *data,
     nas_status status = ni_fit_run(&fit, &last, &late);
     if (status < 0) return status;
     nas_dataset_info info = {.struct_size = sizeof info};
-    memcpy(ni_trainer_values(m->measuring), ni_trainer_result(t->trainer), bytes);
+    memcpy(ni_model_values(m), ni_trainer_result(t->trainer), bytes);
     if (nas_dataset_describe(data, &info) >= 0) {
         memcpy(m->mean, info.mean, sizeof m->mean);
         memcpy(m->deviation, info.deviation, sizeof m->deviation);
@@ -167,7 +176,7 @@ nas_status nas_model_predict(nas_model *m, const float *images, int64_t n, float
     if (n < 0 || (n > 0 && (!images || !logits)))
         return ni_fail(m->context, NAS_E_INVALID, "predict: %" PRId64 " images need both arrays",
                        n);
-    return ni_trainer_predict(m->measuring, images, n, logits);
+    return ni_predictor_run(m->predictor, images, n, logits);
 }
 
 /* ---- variables in PyTorch's layout
@@ -249,7 +258,6 @@ nas_status nas_model_write_tensor(nas_model *m, const char *name, const float *v
     for (size_t i = 0; i < n; i++)
         if (!isfinite(values[i]))
             return ni_fail(m->context, NAS_E_INVALID, "'%s': number %zu is not finite", name, i);
-    ni_model_copy(var, ni_trainer_values(m->measuring) + var->offset, (float *)(uintptr_t)values,
-                  false);
+    ni_model_copy(var, ni_model_values(m) + var->offset, (float *)(uintptr_t)values, false);
     return NAS_OK;
 }

@@ -318,8 +318,7 @@ static nas_status scan(scanner s, const file *f, metadata *m, nas_model *model) 
                         status = NAS_E_MEMORY;
                     } else {
                         memcpy(copy, (char *)f->bytes + f->data + e.offsets[0], bytes);
-                        ni_model_copy(var, ni_trainer_values(model->measuring) + var->offset, copy,
-                                      false);
+                        ni_model_copy(var, ni_model_values(model) + var->offset, copy, false);
                         ni_free(s.context, copy);
                         seen[slot] = true;
                         found++;
@@ -357,7 +356,7 @@ static nas_status load_into(nas_context *context, nas_model *m, const file *f, s
     if (!before) return NAS_E_MEMORY;
     nas_status status = scan(s, f, NULL, m);
     if (status < 0) {
-        memcpy(ni_trainer_values(m->measuring), before, bytes);
+        memcpy(ni_model_values(m), before, bytes);
     } else {
         four_numbers(ni_text_get(&facts->mean), m->mean);
         four_numbers(ni_text_get(&facts->deviation), m->deviation);

@@ -42,7 +42,7 @@ void ni_run_alone(ni_program *p, const ni_step *s) {
         info->run(p, s);
         return;
     }
-    if (info->prepare) info->prepare(p, s);
+    if (info->prepare && !(s->prepared && p->ran)) info->prepare(p, s);
     ni_parallel(p->context, s->pieces, alone_piece, &j);
     if (info->finish) info->finish(p, s);
 }
@@ -67,7 +67,8 @@ static void prepare_step(void *user, uint32_t number, uint32_t lane) {
     const job *j = user;
     const ni_step *s = &j->p->steps[j->p->order[j->g->first + number]];
     (void)lane;
-    if (!s->view && ni_ops[s->op].prepare) ni_ops[s->op].prepare(j->p, s);
+    if (!s->view && ni_ops[s->op].prepare && !(s->prepared && j->p->ran))
+        ni_ops[s->op].prepare(j->p, s);
 }
 
 static void finish_step(void *user, uint32_t number, uint32_t lane) {

@@ -78,7 +78,8 @@ ni_mode ni_graph_mode(const nas_graph *graph);
 uint32_t ni_graph_nodes(const nas_graph *graph);
 ni_shape ni_node_shape(const nas_graph *graph, ni_node node);
 const char *ni_node_op_name(const nas_graph *graph, ni_node node);
-/* How many inputs a node has, and which (NI_NONE: an absent one); borrowed until the graph grows. */
+/* How many inputs a node has, and which (NI_NONE: an absent one); borrowed until the graph grows.
+ */
 uint32_t ni_node_inputs(const nas_graph *graph, ni_node node, const ni_node **inputs);
 /* A label for errors, plans and drawings ("cells.3.edges.1<-0.conv"); copied. Errors name it. */
 void ni_node_label(nas_graph *graph, ni_node node, const char *label);
@@ -172,12 +173,15 @@ int64_t ni_graph_macs(const nas_graph *g, ni_node output);
 
 typedef struct ni_program ni_program;
 typedef struct {
-    uint32_t no_fusion;  /* plan every node alone, for comparison */
-    uint32_t plan_only;  /* to be described, not run: no memory is taken */
-    int32_t isa;         /* NAS_ISA_BEST: the context's */
+    uint32_t no_fusion; /* plan every node alone, for comparison */
+    uint32_t plan_only; /* to be described, not run: no memory is taken */
+    int32_t isa;        /* NAS_ISA_BEST: the context's */
     /* Bytes for intermediate tensors, constants and scratch; 0: none. It is met by making results
      * again in the backward pass; NAS_E_LIMIT if that is not enough. */
     size_t memory_limit;
+    /* The values stay as they are from run to run: what is made from them alone (packed weights,
+     * scales of batch norms) is made by the first run and kept, until ni_program_thaw. */
+    uint32_t frozen;
 } ni_plan_options;
 /* The program computes `outputs`; those that are gradients of variables are written straight into a
  * gradient buffer (see ni_run). The graph must stay alive, and is frozen: it may grow no more.
@@ -202,6 +206,9 @@ typedef struct {
 /* Uses the context's threads (or the calling one alone inside ni_serial). Allocates nothing.
  * Bits do not depend on the number of threads. */
 nas_status ni_program_run(ni_program *program, const ni_run *run);
+
+/* The values have changed: the next run of a frozen program makes again what it kept. */
+void ni_program_thaw(ni_program *program);
 
 size_t ni_program_bytes(const ni_program *program);            /* buffers and scratch it holds */
 size_t ni_program_peak_activations(const ni_program *program); /* planned, without scratch */

@@ -140,6 +140,9 @@ nas_status ni_place_steps(ni_program *p) {
     for (uint32_t i = 0; i < p->n_updates; i++)
         last_read[p->steps[p->updates[i].step].root] = AT_END;
 
+    for (uint32_t t = 0; t < p->n_order; t++)
+        if (p->steps[p->order[t]].fixed) last_read[p->steps[p->order[t]].root] = AT_END;
+
     /* In order, each step finds its memory; one that takes an input's passes its own end on. Views
      * of a step that took another's memory were given its own number above, and follow below. */
     for (uint32_t t = 0; t < p->n_order; t++) {
@@ -149,7 +152,7 @@ nas_status ni_place_steps(ni_program *p) {
             s->root = ni_arg_step(p, s, 0)->root;
             continue;
         }
-        s->first = t;
+        s->first = s->fixed ? 0 : t; /* kept from run to run */
         s->last = last_read[number] > t ? last_read[number] : t;
         if (s->place != NI_AT_ARENA) continue;
         uint32_t took = s->accumulates;

@@ -122,7 +122,7 @@ static nas_status plan_scratch(ni_program *p) {
         ni_ops[s->op].scratch(p, s);
         s->parts = s->pieces;
         if (g) s->parts = ni_ops[s->op].flags & NI_OP_ADDS ? g->pieces : g->pieces * g->subs;
-        if (!g || g->first == i) shared = 0;
+        if (!p->frozen && (!g || g->first == i)) shared = 0;
         s->shared = shared;
         size_t parts, all;
         if (!ni_mul_size(s->part_bytes, s->parts, &parts) ||
@@ -177,6 +177,24 @@ static nas_status check_outputs(nas_graph *g, const ni_output *outputs, uint32_t
     return NAS_OK;
 }
 
+/* What a frozen program makes once. */
+static void find_fixed(ni_program *p) {
+    for (uint32_t t = 0; t < p->n_order; t++) {
+        ni_step *s = &p->steps[p->order[t]];
+        bool fixed[2] = {true, true}; /* all inputs; all but the first */
+        for (uint32_t k = 0; k < s->n_in; k++) {
+            if (s->in[k] == NI_NONE) continue;
+            const ni_step *in = ni_arg_step(p, s, k);
+            if (in->op == NI_OP_VARIABLE || in->op == NI_OP_CONSTANT || in->fixed) continue;
+            fixed[0] = false;
+            if (k > 0) fixed[1] = false;
+        }
+        s->fixed = fixed[0] && s->n_in > 0;
+        s->prepared = fixed[1] &&
+                      (s->op == NI_OP_CONV || s->op == NI_OP_BN_NORMALIZE || s->op == NI_OP_AFFINE);
+    }
+}
+
 /* All that is to be known, and no memory for tensors yet. */
 static nas_status make_plan(ni_program **out, nas_graph *g, const ni_output *outputs, uint32_t n,
                             const ni_plan_options *options, ni_again again) {
@@ -200,6 +218,8 @@ static nas_status make_plan(ni_program **out, nas_graph *g, const ni_output *out
     }
     p->images = options->no_fusion ? 0 : 1; /* 1: as many as there are */
     NI_GOTO(fail, ni_order_steps(p));
+    p->frozen = options->frozen != 0;
+    if (p->frozen) find_fixed(p);
     NI_GOTO(fail, ni_place_steps(p));
     NI_GOTO(fail, plan_scratch(p));
     *out = p;

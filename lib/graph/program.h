@@ -30,6 +30,8 @@ typedef struct ni_step {
         accumulates; /* index of the input that the result is added to, in its memory; NI_NONE */
 
     bool view;      /* nothing to compute */
+    bool fixed;     /* in a frozen program: made from values and constants alone */
+    bool prepared;  /* in a frozen program: what is prepared for it is */
     uint32_t root;  /* the step whose memory it has: itself, or what it is a view of */
     size_t at;      /* bytes from there */
     ni_place place; /* of roots */
@@ -84,10 +86,11 @@ struct ni_program {
     ni_arena *arena;
     ni_step *steps;
     uint32_t n_steps, capacity; /* fusion may add some */
-    uint32_t *order; /* of the steps that run */
+    uint32_t *order;            /* of the steps that run */
     uint32_t n_order;
-    ni_again again; /* what may be made again instead of kept */
-    int64_t images; /* the batch, where steps may run some images at a time; 0 */
+    ni_again again;   /* what may be made again instead of kept */
+    bool frozen, ran; /* what is fixed is kept from run to run; and there */
+    int64_t images;   /* the batch, where steps may run some images at a time; 0 */
     ni_group *groups;
     uint32_t n_groups;
     ni_program_output *outputs;
@@ -116,10 +119,10 @@ static inline void ni_piece_range(int64_t units, uint32_t pieces, uint32_t piece
 /* Where a range of a step's work finds its tensors and its scratch. */
 typedef struct ni_lane {
     ni_program *p;
-    char *local;    /* in a group: the lane's tensors, which begin at image `image` */
+    char *local; /* in a group: the lane's tensors, which begin at image `image` */
     int64_t image;
-    char *scratch;  /* the lane's, for this step */
-    bool more;      /* the part holds the sum over earlier images */
+    char *scratch; /* the lane's, for this step */
+    bool more;     /* the part holds the sum over earlier images */
 } ni_lane;
 
 static inline void *ni_tensor(const ni_lane *l, uint32_t step) {
@@ -193,8 +196,8 @@ static inline bool ni_mask_has(uint32_t mask, uint32_t i) {
 nas_status ni_order_steps(ni_program *p);
 /* Bit i: input i of the step is read image by image. */
 uint32_t ni_read_by_image(const ni_program *p, const ni_step *s);
-/* again.c: level: of each step; list: the n steps that run, in the order of their keys. Both have room
- * for p->capacity. */
+/* again.c: level: of each step; list: the n steps that run, in the order of their keys. Both have
+ * room for p->capacity. */
 nas_status ni_make_again(ni_program *p, uint32_t *level, ni_position *list, uint32_t *n);
 bool ni_is_by_image(const ni_program *p, const ni_step *s); /* and not joined from parts */
 /* exec_group.c */
@@ -206,15 +209,19 @@ void ni_run_group(ni_program *p, const ni_group *g);
  * u1; `part`: which of the step's parts it makes. finish_*: joins the parts. run_*: the whole step,
  * where it is not made of ranges. */
 #define NI_EXEC_SCRATCH(X)                                                                         \
-    X(none) X(elements) X(rows) X(outer) X(conv) X(conv_dw) X(matmul) X(pool) X(sum) X(bn_sums)    \
-    X(bn_rows) X(affine) X(mul_row) X(loss) X(add) X(norm_sum)
+    X(none)                                                                                        \
+    X(elements)                                                                                    \
+    X(rows) X(outer) X(conv) X(conv_dw) X(matmul) X(pool) X(sum) X(bn_sums) X(bn_rows) X(affine)   \
+        X(mul_row) X(loss) X(add) X(norm_sum)
 #define NI_EXEC_PREPARE(X) X(conv) X(affine) X(bn_normalize) X(bn_dx)
 #define NI_EXEC_RANGE(X)                                                                           \
-    X(conv) X(conv_dx) X(conv_dw) X(matmul) X(pool) X(add) X(elements) X(affine) X(mul_row)        \
-    X(sum) X(broadcast) X(concat) X(slice) X(pad) X(bn_stats) X(bn_normalize) X(bn_dsums)          \
-    X(bn_dx) X(softmax) X(dropout_mask) X(norm_sum)
-#define NI_EXEC_FINISH(X) X(conv_dw) X(sum) X(bn_stats) X(bn_dsums)
-#define NI_EXEC_RUN(X)    X(cross_entropy) X(target) X(counted) X(correct) X(bn_vectors)
+    X(conv)                                                                                        \
+    X(conv_dx)                                                                                     \
+    X(conv_dw) X(matmul) X(pool) X(add) X(elements) X(affine) X(mul_row) X(sum) X(broadcast)       \
+        X(concat) X(slice) X(pad) X(bn_stats) X(bn_normalize) X(bn_dsums) X(bn_dx) X(softmax)      \
+            X(dropout_mask) X(norm_sum)
+#define NI_EXEC_FINISH(X)        X(conv_dw) X(sum) X(bn_stats) X(bn_dsums)
+#define NI_EXEC_RUN(X)           X(cross_entropy) X(target) X(counted) X(correct) X(bn_vectors)
 #define NI_DECLARE_SCRATCH(name) void ni_scratch_##name(const ni_program *p, ni_step *s);
 #define NI_DECLARE_PREPARE(name) void ni_prepare_##name(ni_program *p, const ni_step *s);
 #define NI_DECLARE_RANGE(name)                                                                     \

@@ -99,6 +99,7 @@ nas_status ni_program_run(ni_program *p, const ni_run *run) {
     set_addresses(p, run);
     for (uint32_t i = 0; i < p->n_order; i++) {
         const ni_step *s = &p->steps[p->order[i]];
+        if (s->fixed && p->ran) continue;
         if (s->group != NI_NONE) {
             const ni_group *g = &p->groups[s->group];
             ni_run_group(p, g);
@@ -121,7 +122,12 @@ nas_status ni_program_run(ni_program *p, const ni_run *run) {
     }
     if (run->update_state) update_statistics(p, run);
     p->run = NULL;
+    p->ran = true;
     return NAS_OK;
+}
+
+void ni_program_thaw(ni_program *p) {
+    p->ran = false;
 }
 
 uint32_t ni_program_steps(const ni_program *p) {

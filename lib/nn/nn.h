@@ -49,7 +49,7 @@ typedef struct {
 typedef struct ni_trainer ni_trainer;
 nas_status ni_trainer_create(ni_trainer **out, nas_context *context, const ni_net *net,
                              const nas_train_options *options);
-/* Without what training needs: only measures and predicts, in batches of `batch`. */
+/* Without what training needs: only measures, in batches of `batch`. */
 nas_status ni_trainer_create_measuring(ni_trainer **out, nas_context *context, const ni_net *net,
                                        uint32_t batch, uint64_t seed);
 void ni_trainer_free(ni_trainer *trainer);
@@ -68,11 +68,22 @@ nas_status ni_trainer_run(ni_trainer *trainer, const ni_batches *data, uint64_t 
                           void *user);
 /* Mean loss and accuracy with running statistics (and averaged weights where ema is set). */
 nas_status ni_trainer_measure(ni_trainer *trainer, const ni_batches *data, nas_metrics *out);
-nas_status ni_trainer_predict(ni_trainer *trainer, const float *images, int64_t n, float *logits);
 nas_status ni_trainer_save(const ni_trainer *trainer, nas_writer *to); /* checkpoint, bit for bit */
 nas_status ni_trainer_load(ni_trainer *trainer, nas_reader *from);
 double ni_learning_rate(const nas_train_options *options, uint64_t step, uint64_t total_steps,
                         double steps_an_epoch);
+
+/* Logits of images, soon: weights packed once, one image cut for all threads. Keeps a program for
+ * each of a few sizes of batch, made when first needed. */
+typedef struct ni_predictor ni_predictor;
+/* vars and values are borrowed. */
+nas_status ni_predictor_create(ni_predictor **out, nas_context *context, const ni_net *net,
+                               ni_vars *vars, float *values);
+void ni_predictor_free(ni_predictor *predictor);
+void ni_predictor_thaw(ni_predictor *predictor); /* the values have changed */
+/* images: n of [H, W, C]; logits: n of [classes]. Equal to rounding whatever n is: the classifier's
+ * product is summed in another order for one image. */
+nas_status ni_predictor_run(ni_predictor *predictor, const float *images, int64_t n, float *logits);
 
 /* ---- recurrent parts: rows are N,1,1,C. Weights are U(-init, init), biases 0; variables are named
  * after `name` and found again when they are there, so that steps share them.

@@ -28,8 +28,6 @@ struct ni_trainer {
     ni_kernels kernels;
     float loss, correct, *logits;
     void **train_results;
-    float *padded; /* one batch, for predict */
-    int32_t *no_labels;
 };
 
 nas_status ni_train_options_check(nas_context *context, const nas_train_options *o) {
@@ -123,15 +121,11 @@ static nas_status prepare(ni_trainer *t) {
     if (!t->measures_only) NI_TRY(train_program(t));
     NI_TRY(measure_program(t));
     t->size = ni_vars_size(t->vars);
-    size_t image = (size_t)(t->net.height * t->net.width * t->net.channels);
     bool trains = !t->measures_only, adam = trains && t->o.optimizer != NAS_OPTIMIZER_SGD;
     if (!(t->values = buffer(t, t->size)) || (trains && !(t->gradients = buffer(t, t->size))) ||
         (trains && !(t->moments = buffer(t, t->size))) ||
         (adam && !(t->squares = buffer(t, t->size))) ||
         (t->o.ema > 0 && !(t->average = buffer(t, t->size))) ||
-        !(t->logits = buffer(t, (size_t)t->o.batch * (size_t)t->net.classes)) ||
-        !(t->padded = buffer(t, (size_t)t->o.batch * image)) ||
-        !(t->no_labels = ni_calloc(t->context, t->o.batch, sizeof *t->no_labels)) ||
         !(t->train_results =
               ni_calloc(t->context, (size_t)t->train_step.n_outputs + 2, sizeof *t->train_results)))
         return NAS_E_MEMORY;
@@ -189,9 +183,6 @@ void ni_trainer_free(ni_trainer *t) {
     ni_free(context, t->moments);
     ni_free(context, t->squares);
     ni_free(context, t->average);
-    ni_free(context, t->logits);
-    ni_free(context, t->padded);
-    ni_free(context, t->no_labels);
     ni_free(context, t->train_results);
     ni_free(context, t->piece_sums);
     NI_ARRAY_FREE(context, &t->pieces);
@@ -333,11 +324,11 @@ nas_status ni_trainer_run(ni_trainer *t, const ni_batches *data, uint64_t epoch,
  * -------------------------------------------------------------------------------------- */
 
 static nas_status run_measure(ni_trainer *t, const float *images, const int32_t *labels,
-                              float *loss, float *correct, float *logits) {
+                              float *loss, float *correct) {
     const void *inputs[2];
     inputs[t->measure_step.image_input] = images;
     inputs[t->measure_step.label_input] = labels;
-    void *results[3] = {loss, correct, logits};
+    void *results[3] = {loss, correct, NULL};
     ni_run run;
     memset(&run, 0, sizeof run);
     run.inputs = inputs;
@@ -358,7 +349,7 @@ nas_status ni_trainer_measure(ni_trainer *t, const ni_batches *data, nas_metrics
         int64_t fill;
         float loss, correct;
         NI_TRY(data->next(data->user, 0, index, &images, &labels, &fill));
-        NI_TRY(run_measure(t, images, labels, &loss, &correct, NULL));
+        NI_TRY(run_measure(t, images, labels, &loss, &correct));
         m.loss += (double)loss * (double)fill;
         m.accuracy += (double)correct;
         m.n += fill;
@@ -368,24 +359,6 @@ nas_status ni_trainer_measure(ni_trainer *t, const ni_batches *data, nas_metrics
         m.accuracy /= (double)m.n;
     }
     *out = m;
-    return NAS_OK;
-}
-
-nas_status ni_trainer_predict(ni_trainer *t, const float *images, int64_t n, float *logits) {
-    size_t image = (size_t)(t->net.height * t->net.width * t->net.channels);
-    int64_t batch = t->o.batch, classes = t->net.classes;
-    float loss, correct;
-    for (int64_t at = 0; at < n; at += batch) {
-        int64_t fill = n - at < batch ? n - at : batch;
-        const float *from = images + (size_t)at * image;
-        if (fill < batch) {
-            memset(t->padded, 0, (size_t)batch * image * sizeof *t->padded);
-            memcpy(t->padded, from, (size_t)fill * image * sizeof *from);
-            from = t->padded;
-        }
-        NI_TRY(run_measure(t, from, t->no_labels, &loss, &correct, t->logits));
-        memcpy(logits + at * classes, t->logits, (size_t)(fill * classes) * sizeof *logits);
-    }
     return NAS_OK;
 }
 

@@ -231,7 +231,7 @@ static void compare(trainer *a, trainer *b, double tolerance) {
 }
 
 static void test_fusion(void **state) {
-    const ni_plan_options plain = {1, 0, NAS_ISA_BEST, 0};
+    const ni_plan_options plain = {.no_fusion = 1, .isa = NAS_ISA_BEST};
     trainer a, b, single;
     (void)state;
     trainer_start(&a, 1, NI_F64, NI_TRAIN, NULL);
@@ -380,7 +380,7 @@ static void test_labels(void **state) {
 }
 
 static void test_memory_limit(void **state) {
-    ni_plan_options options = {0, 0, NAS_ISA_BEST, 100000};
+    ni_plan_options options = {.isa = NAS_ISA_BEST, .memory_limit = 100000};
     nas_context *context = new_context(1);
     ni_vars *vars;
     nas_graph *g;
