@@ -118,8 +118,8 @@ nas_status ni_pass_norm_conv(ni_readers *r) {
     return NAS_OK;
 }
 
-/* ---- sums of normalised tensors, each perhaps times a weight: a node of a cell -----------------
- */
+/* ---- sums of normalised tensors, each perhaps times a weight: a node of a cell, forwards and
+ * backwards ------------------------------------------------------------------------------------ */
 
 typedef struct {
     uint32_t x, norm, weight; /* norm, weight: NI_NONE where there is none */
@@ -145,14 +145,13 @@ nas_status ni_pass_norm_sum(ni_readers *r) {
     uint32_t n = p->n_steps;
     for (uint32_t i = 0; i < n; i++) {
         ni_step *sum = &p->steps[i];
-        uint32_t norms = 0, new_steps = 0;
+        uint32_t new_steps = 0;
         if (sum->dead || sum->op != NI_OP_ADD) continue;
         for (uint32_t k = 0; k < sum->n_in; k++) {
             term t = term_of(r, sum->in[k]);
-            norms += t.norm != NI_NONE;
             new_steps += t.norm != NI_NONE || t.weight != NI_NONE;
         }
-        if (norms == 0 || p->capacity - p->n_steps < new_steps) continue;
+        if (new_steps == 0 || p->capacity - p->n_steps < new_steps) continue;
         uint32_t *in = ni_arena_alloc(p->arena, 2 * (size_t)sum->n_in * sizeof *in);
         if (!in) return NAS_E_MEMORY;
         for (uint32_t k = 0; k < sum->n_in; k++) {
