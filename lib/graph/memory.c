@@ -86,6 +86,14 @@ static void find_local(ni_program *p, ni_step *s) {
     if (!s->local) s->first = first, s->last = last;
 }
 
+/* A result that can live in a lane does not take over memory outside of it, which would have to be
+ * written back. */
+static bool better_local(const ni_program *p, const ni_step *s, const ni_step *root) {
+    return s->group != NI_NONE && s->last != AT_END && !(ni_ops[s->op].flags & NI_OP_JOINS) &&
+           p->steps[p->order[s->last]].slot == s->slot &&
+           p->steps[p->order[root->first]].slot != s->slot;
+}
+
 static size_t local_bytes(const ni_program *p, const ni_step *s) {
     const ni_group *g = &p->groups[s->group];
     int64_t longest = (p->images + g->pieces - 1) / g->pieces;
@@ -157,7 +165,9 @@ nas_status ni_place_steps(ni_program *p) {
         if (s->place != NI_AT_ARENA) continue;
         uint32_t took = s->accumulates;
         for (uint32_t k = 0; k < s->n_in && took == NI_NONE; k++)
-            if (ni_mask_has(ni_ops[s->op].in_place, k) && can_take(p, s, k, t, last_read)) took = k;
+            if (ni_mask_has(ni_ops[s->op].in_place, k) && can_take(p, s, k, t, last_read) &&
+                !better_local(p, s, &p->steps[ni_arg_step(p, s, k)->root]))
+                took = k;
         if (took == NI_NONE) continue;
         s->root = ni_arg_step(p, s, took)->root;
         ni_step *root = &p->steps[s->root];
