@@ -81,9 +81,18 @@ static uint32_t word(nas_random *random) {
     return random->block[random->used++];
 }
 
-uint64_t nas_random_u64(nas_random *random) {
+static inline uint64_t both_words(nas_random *random) {
+    if (random->used <= 2) { /* both of one block */
+        const uint32_t *at = &random->block[random->used];
+        random->used += 2;
+        return at[0] | (uint64_t)at[1] << 32;
+    }
     uint64_t low = word(random);
     return low | (uint64_t)word(random) << 32;
+}
+
+uint64_t nas_random_u64(nas_random *random) {
+    return both_words(random);
 }
 
 uint64_t nas_random_below(nas_random *random, uint64_t n) {
@@ -91,7 +100,8 @@ uint64_t nas_random_below(nas_random *random, uint64_t n) {
     /* The last, incomplete run of n values is drawn again. It is shorter than n: most values are below
      * it without the division that says how long it is. */
     for (;;) {
-        uint64_t value = nas_random_u64(random);
+        uint64_t value = both_words(random);
+        if ((n & (n - 1)) == 0) return value & (n - 1); /* as below, without a division */
         if (value <= UINT64_MAX - n || value <= UINT64_MAX - (UINT64_MAX % n + 1) % n)
             return value % n;
     }

@@ -61,27 +61,32 @@ static void text_of(const nas_space *s, const nas_value *values, ni_text *text) 
     }
 }
 
-nas_status ni_arch_make(nas_arch **out, const nas_space *s, const nas_value *values) {
+/* Most architectures' texts are as long as those before: room for one of that length is taken
+ * with the architecture, and only a longer one costs an allocation of its own. */
+enum { TEXT_LEAST = 64 };
+
+nas_status ni_arch_begin(nas_arch **out, const nas_space *s, const nas_value *values) {
     size_t n = s->decisions.n;
-    ni_text text;
-    ni_text_init(&text, s->context);
-    text_of(s, values, &text);
-    if (text.status < 0) {
-        nas_status status = text.status;
-        ni_text_free(&text);
-        return status;
-    }
-    nas_arch *arch = ni_alloc(s->context, sizeof *arch + n * sizeof(nas_value) + text.n + 1);
-    if (!arch) {
-        ni_text_free(&text);
-        return NAS_E_MEMORY;
-    }
+    size_t room = atomic_load_explicit(&s->text_room, memory_order_relaxed);
+    if (room < TEXT_LEAST) room = TEXT_LEAST;
+    nas_arch *arch = ni_alloc(s->context, sizeof *arch + n * sizeof(nas_value) + room);
+    if (!arch) return NAS_E_MEMORY;
     memset(arch, 0, sizeof *arch);
     atomic_init(&arch->owners, 1);
     atomic_init(&arch->network_hash, 0);
     atomic_init(&arch->costed, 0);
     arch->space = s;
-    for (uint32_t d = 0; d < n; d++) {
+    arch->text = "";
+    arch->room = room;
+    ni_arch_set(arch, values);
+    *out = arch;
+    return NAS_OK;
+}
+
+void ni_arch_set(nas_arch *arch, const nas_value *values) {
+    const nas_space *s = arch->space;
+    atomic_store_explicit(&arch->costed, 0, memory_order_relaxed);
+    for (uint32_t d = 0; d < s->decisions.n; d++) {
         nas_value value = {0, 0};
         if (ni_decision_active(s, values, d)) {
             if (s->decisions.items[d].about.kind == NAS_DECISION_REAL)
@@ -91,14 +96,45 @@ nas_status ni_arch_make(nas_arch **out, const nas_space *s, const nas_value *val
         }
         arch->values[d] = value;
     }
-    char *copy = (char *)&arch->values[n];
-    memcpy(copy, ni_text_get(&text), text.n + 1);
-    arch->text = copy;
-    arch->hash = ni_hash_seeded(copy, text.n, s->hash);
+}
+
+nas_status ni_arch_end(nas_arch **out, nas_arch *arch) {
+    const nas_space *s = arch->space;
+    size_t n = s->decisions.n;
+    ni_text text;
+    ni_text_lend(&text, s->context, (char *)&arch->values[n], arch->room);
+    text_of(s, arch->values, &text);
+    nas_status status = text.status;
+    if (status >= 0 && text.data != text.lent) {
+        nas_arch *longer =
+            ni_realloc(s->context, arch, sizeof *arch + n * sizeof(nas_value) + text.n + 1);
+        if (longer) {
+            arch = longer;
+            memcpy(&arch->values[n], text.data, text.n + 1);
+            arch->room = text.n + 1;
+            nas_space *learns = (nas_space *)(uintptr_t)s;
+            atomic_store_explicit(&learns->text_room, text.n + 1, memory_order_relaxed);
+        } else {
+            status = NAS_E_MEMORY;
+        }
+    }
+    if (status < 0) {
+        ni_text_free(&text);
+        ni_free(s->context, arch);
+        return status;
+    }
+    arch->text = (const char *)&arch->values[n];
+    arch->hash = ni_hash_seeded(arch->text, text.n, s->hash);
     ni_text_free(&text);
     ni_space_hold(s);
     *out = arch;
     return NAS_OK;
+}
+
+nas_status ni_arch_make(nas_arch **out, const nas_space *s, const nas_value *values) {
+    nas_arch *arch;
+    NI_TRY(ni_arch_begin(&arch, s, values));
+    return ni_arch_end(out, arch);
 }
 
 nas_status nas_arch_create(nas_arch **out, const nas_space *space, const nas_value *values,

@@ -51,7 +51,7 @@ uint64_t ni_decision_choices(const ni_decision *d) {
     return d->about.kind == NAS_DECISION_REAL ? 1 : d->about.n_alternatives;
 }
 
-bool ni_decision_active(const nas_space *space, const nas_value *values, uint32_t d) {
+bool ni_condition_met(const nas_space *space, const nas_value *values, uint32_t d) {
     const nas_decision *about = &space->decisions.items[d].about;
     while (about->condition >= 0) {
         if (values[about->condition].integer != about->condition_alternative) return false;

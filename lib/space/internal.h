@@ -192,8 +192,8 @@ nas_status ni_halves(nas_graph *g, const char *conv_1, const char *conv_2, const
                      int64_t filters, bool relu, int32_t affine, int32_t track, double epsilon,
                      double momentum, nas_node in, nas_node *out);
 
-/* Hash of a graph with labels, equal for isomorphic ones: rounds of hashes of neighbours, both
- * ways (graph_hash.c). At most NI_DAG_MOST nodes; to[i] > from[i] is not needed. */
+/* Hash of a graph with labels, equal for isomorphic ones (graph_hash.c). At most NI_DAG_MOST nodes.
+ * Edges lead from lower to higher numbers and stand in the order of `to`. */
 enum { NI_DAG_MOST = 192, NI_DAG_EDGES = 2048 };
 typedef struct {
     uint32_t n, n_edges;
@@ -228,6 +228,7 @@ struct nas_space {
      * saturated at UINT64_MAX. */
     uint64_t *subtree;
     uint64_t count;      /* saturated */
+    _Atomic size_t text_room; /* bytes of the longest text so far */
     ni_mutex *lock;      /* guards what follows, which is made when first needed */
     uint64_t *feasible;
     size_t n_feasible;
@@ -244,11 +245,15 @@ struct nas_arch {
     _Atomic int costed;
     nas_arch_cost cost;
     const char *text; /* behind the values */
+    size_t room;      /* bytes there */
     nas_value values[];
 };
 
 /* Does decision d apply under these values? */
-bool ni_decision_active(const nas_space *space, const nas_value *values, uint32_t d);
+bool ni_condition_met(const nas_space *space, const nas_value *values, uint32_t d);
+static inline bool ni_decision_active(const nas_space *space, const nas_value *values, uint32_t d) {
+    return space->decisions.items[d].about.condition < 0 || ni_condition_met(space, values, d);
+}
 uint64_t ni_decision_choices(const ni_decision *d); /* values it may take; a real: 1 */
 bool ni_space_find_decision(const nas_space *space, const char *name, uint32_t *out);
 /* An unfinished space is being built: NAS_E_STATE otherwise, and the other way round. */
@@ -279,6 +284,11 @@ bool ni_walk_draw(const ni_walk *w, nas_random *random, nas_value *values);
 /* Parameters and multiply-accumulates of one architecture, added up decision by decision. */
 nas_status ni_walk_sum(const nas_arch *arch, ni_walk_cost *out, bool *connected);
 
+/* An architecture without text and hash, to be judged by ni_arch_violated: then ended, which takes it
+ * over, or set to other values, or freed by ni_free. */
+nas_status ni_arch_begin(nas_arch **out, const nas_space *space, const nas_value *values);
+void ni_arch_set(nas_arch *arch, const nas_value *values);
+nas_status ni_arch_end(nas_arch **out, nas_arch *arch);
 /* Makes the architecture; no check of constraints. Values of inactive decisions become 0. */
 nas_status ni_arch_make(nas_arch **out, const nas_space *space, const nas_value *values);
 /* First constraint that does not hold: its index, or -1; costs are made if one asks for them. */

@@ -74,10 +74,10 @@ static uint64_t network_hash(const nas_arch *arch) {
     if (!p.connected) return t->base.identity;
     dag.n = p.n;
     dag.n_edges = 0;
-    for (uint32_t a = 0; a < p.n; a++) {
-        dag.label[a] = a == 0 ? 1 : a + 1 == p.n ? 2 : t->operation_hash[p.operation[a]];
-        for (uint32_t b = a + 1; b < p.n; b++) {
-            if (!(p.to[a] >> b & 1)) continue;
+    for (uint32_t b = 0; b < p.n; b++) {
+        dag.label[b] = b == 0 ? 1 : b + 1 == p.n ? 2 : t->operation_hash[p.operation[b]];
+        for (uint32_t a = 0; a < b; a++) {
+            if (!(p.from[b] >> a & 1)) continue;
             dag.from[dag.n_edges] = (uint8_t)a;
             dag.to[dag.n_edges++] = (uint8_t)b;
         }
@@ -266,20 +266,23 @@ static nas_status build(const nas_arch *arch, nas_graph *g, ni_node images, doub
 
 static void text(const nas_space *s, const nas_value *values, ni_text *to) {
     const matrix_template *t = matrix_of(s);
+    char rows[VERTICES_MOST * (2 * VERTICES_MOST + 2) + 16];
+    size_t n = 0;
     for (uint32_t a = 0; a < t->vertices; a++) {
-        ni_text_add(to, a ? ",[" : "[[");
+        rows[n++] = a ? ',' : '[';
         for (uint32_t b = 0; b < t->vertices; b++) {
-            if (b) ni_text_add_char(to, ',');
-            ni_text_add_char(to, b > a && values[t->edge[a][b]].integer ? '1' : '0');
+            rows[n++] = b ? ',' : '[';
+            rows[n++] = b > a && values[t->edge[a][b]].integer ? '1' : '0';
         }
-        ni_text_add(to, "]");
+        rows[n++] = ']';
     }
+    ni_text_add_n(to, rows, n);
     ni_text_add(to, "],['input'");
     for (uint32_t v = 1; v + 1 < t->vertices; v++) {
         const ni_decision *d = &s->decisions.items[t->operation[v]];
-        ni_text_add(to, ",'");
+        ni_text_add_n(to, ",'", 2);
         ni_text_add(to, d->alternatives[values[t->operation[v]].integer]);
-        ni_text_add(to, "'");
+        ni_text_add_char(to, '\'');
     }
     ni_text_add(to, ",'output']");
 }

@@ -11,14 +11,11 @@ static nas_value *scratch(const nas_space *s) {
 static nas_status make_checked(nas_arch **out, const nas_space *s, const nas_value *values,
                                int64_t *violated) {
     nas_arch *arch = NULL;
-    NI_TRY(ni_arch_make(&arch, s, values));
+    NI_TRY(ni_arch_begin(&arch, s, values));
     nas_status status = ni_arch_violated(arch, violated);
-    if (status < 0 || *violated >= 0) {
-        nas_arch_free(arch);
-        return status;
-    }
-    *out = arch;
-    return NAS_OK;
+    if (status >= 0 && *violated < 0) return ni_arch_end(out, arch);
+    ni_free(s->context, arch);
+    return status;
 }
 
 /* "space.yaml:7:5: ..." where the constraint has a place. */
