@@ -430,6 +430,8 @@ static nas_status quick_costs(const nas_arch *arch, double *costs) {
     costs[NI_COST_PARAMS] = (double)sum.params;
     costs[NI_COST_MACS] = (double)sum.macs;
     costs[NI_COST_WEIGHT_BYTES] = 4 * (double)sum.params;
+    costs[NI_COST_ACTIVATION_BYTES] = (double)sum.activation; /* of chains */
+    costs[NI_COST_DEPTH] = (double)sum.depth;
     costs[NI_COST_PUBLISHED_FLOPS] =
         t->published_extra < 0 ? -1 : (double)(sum.macs + t->published_extra);
     return NAS_OK;
@@ -451,6 +453,7 @@ nas_status ni_arch_violated(const nas_arch *arch, int64_t *constraint) {
                         ? arch->values[d].real
                         : (double)arch->values[d].integer;
     nas_status status = NAS_OK;
+    bool chain = s->template && s->template->ops->walk && s->template->ops->walk->chain;
     costs[NI_COST_CONNECTED] = 1;
     costs[NI_COST_EDGES] = costs[NI_COST_VERTICES] = 0;
     if (s->template && s->template->ops->structure) s->template->ops->structure(arch, costs);
@@ -458,7 +461,7 @@ nas_status ni_arch_violated(const nas_arch *arch, int64_t *constraint) {
     for (int pass = 0; pass < 3 && *constraint < 0; pass++) {
         for (size_t i = 0; i < s->constraints.n; i++) {
             const ni_expr *e = s->constraints.items[i].expr;
-            if ((ni_expr_needs_costs(e) + ni_expr_needs_network(e)) != pass) continue;
+            if ((ni_expr_needs_costs(e) + (!chain && ni_expr_needs_network(e))) != pass) continue;
             if (pass == 1 && !summed && !counted) {
                 status = quick_costs(arch, costs);
                 summed = status >= 0;

@@ -349,4 +349,4 @@ static nas_status walk_end(const nas_space *s, uint64_t state, bool *connected,
     return close_kind(t, t->n_kinds - 1, state, cost);
 }
 
-const ni_walk_ops ni_blocks_walk = {walk_start, walk_step, walk_end};
+const ni_walk_ops ni_blocks_walk = {walk_start, walk_step, walk_end, false};

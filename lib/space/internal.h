@@ -94,6 +94,7 @@ typedef struct {
 } ni_piece;
 typedef struct {
     int64_t params, macs, activation, depth;
+    int64_t peak; /* bytes of activations that live at once, its input among them */
     ni_shape out;
 } ni_site_cost;
 
@@ -101,6 +102,7 @@ typedef struct {
  * decisions are taken in their order; `state` is all that the costs of later ones depend on. */
 typedef struct {
     int64_t params, macs;
+    int64_t activation, depth; /* the most of all parts, their sum: ni_walk_ops.chain */
 } ni_walk_cost;
 typedef struct {
     /* NAS_E_UNSUPPORTED where this space's costs do not come about so. cost: of what no decision
@@ -112,6 +114,9 @@ typedef struct {
                        uint64_t *next, bool *allowed, ni_walk_cost *cost);
     /* After the last: adds what is left. */
     nas_status (*end)(const nas_space *space, uint64_t state, bool *connected, ni_walk_cost *cost);
+    /* Each part takes what the one before it made, and nothing else: activation and depth of the
+     * network come out of those of its parts. */
+    bool chain;
 } ni_walk_ops;
 
 typedef struct {
@@ -235,6 +240,8 @@ struct nas_space {
     bool listed;
     ni_walk *walk;
     bool walk_tried;
+    _Atomic(ni_walk *) table; /* of costs, made when many were asked for */
+    _Atomic uint32_t sums;    /* how many were */
 };
 
 struct nas_arch {
@@ -276,6 +283,10 @@ void ni_space_draw_dependents(const nas_space *space, nas_random *random, uint32
  * a, b: NULL, or two architectures of which one must have each value. */
 bool ni_walk_helps(const nas_space *s); /* there are bounds, and a template that says how */
 nas_status ni_walk_create(ni_walk **out, const nas_space *s, const nas_arch *a, const nas_arch *b);
+/* The costs alone, for ni_walk_look_up; of any space whose template has a walk. */
+nas_status ni_walk_table(ni_walk **out, const nas_space *s);
+/* What ni_walk_sum adds up, from a table; false: not there. */
+bool ni_walk_look_up(const ni_walk *w, const nas_arch *arch, ni_walk_cost *out);
 void ni_walk_free(ni_walk *w);
 double ni_walk_ways(const ni_walk *w); /* how many ways; 0: for certain there is none */
 bool ni_walk_exact(const ni_walk *w);  /* none of them leaves the bounds */

@@ -108,7 +108,7 @@ static nas_status walk_end(const nas_space *s, uint64_t state, bool *connected,
     return NAS_OK;
 }
 
-static const ni_walk_ops walk = {walk_start, walk_step, walk_end};
+static const ni_walk_ops walk = {walk_start, walk_step, walk_end, false};
 
 static nas_status graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t *n) {
     static const char *const names[] = {"relu", "tanh", "sigmoid"};

@@ -221,7 +221,7 @@ static nas_status walk_end(const nas_space *s, uint64_t state, bool *connected,
     return NAS_OK;
 }
 
-static const ni_walk_ops walk = {walk_start, walk_step, walk_end};
+static const ni_walk_ops walk = {walk_start, walk_step, walk_end, false};
 
 /* ---- arcs: operation, then the skip bits, of each layer
  * ------------------------------------------- */

@@ -23,6 +23,7 @@ void ni_space_release(const nas_space *space) {
     if (!s || atomic_fetch_sub(&s->owners, 1) != 1) return;
     nas_context *context = s->context;
     ni_walk_free(s->walk);
+    ni_walk_free(atomic_load(&s->table));
     if (s->template) s->template->ops->destroy(context, s->template);
     for (size_t i = 0; i < s->decisions.n; i++)
         decision_free(context, &s->decisions.items[i]);
