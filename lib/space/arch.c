@@ -460,8 +460,8 @@ nas_status ni_arch_violated(const nas_arch *arch, int64_t *constraint) {
     /* Those that need no costs first, then those that need no network: they are cheap. */
     for (int pass = 0; pass < 3 && *constraint < 0; pass++) {
         for (size_t i = 0; i < s->constraints.n; i++) {
-            const ni_expr *e = s->constraints.items[i].expr;
-            if ((ni_expr_needs_costs(e) + (!chain && ni_expr_needs_network(e))) != pass) continue;
+            const ni_constraint *c = &s->constraints.items[i];
+            if (c->costs + (c->network && !chain) != pass) continue;
             if (pass == 1 && !summed && !counted) {
                 status = quick_costs(arch, costs);
                 summed = status >= 0;
@@ -481,7 +481,7 @@ nas_status ni_arch_violated(const nas_arch *arch, int64_t *constraint) {
                 costs[NI_COST_DEPTH] = (double)cost->depth;
                 counted = true;
             }
-            if (ni_expr_value(e, values, costs) != 0) continue;
+            if (ni_expr_value(c->expr, values, costs) != 0) continue;
             *constraint = (int64_t)i;
             break;
         }

@@ -74,6 +74,7 @@ void ni_expr_bounds(const ni_expr *expr, double *low, double *high);
 typedef struct {
     char *text, *where; /* where: "file:line:column", NULL: made call by call */
     ni_expr *expr;
+    bool costs, network; /* it needs them: ni_expr_needs_costs, ni_expr_needs_network */
 } ni_constraint;
 typedef struct {
     char *name;

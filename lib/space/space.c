@@ -299,7 +299,7 @@ nas_status nas_space_add_constraint(nas_space *space, const char *expression) {
         return ni_fail(space->context, NAS_E_LIMIT, "a space may have %d constraints",
                        NI_CONSTRAINTS_MOST);
     ni_names names = {space, find_name, find_alternative, suggest};
-    ni_constraint c = {NULL, NULL, NULL};
+    ni_constraint c = {NULL, NULL, NULL, false, false};
     size_t column;
     nas_status status = ni_expr_parse(&c.expr, space->context, expression, &names, &column);
     if (status < 0) {
@@ -314,6 +314,8 @@ nas_status nas_space_add_constraint(nas_space *space, const char *expression) {
         ni_text_free(&where);
         return ni_fail_prefix(space->context, status, prefix);
     }
+    c.costs = ni_expr_needs_costs(c.expr);
+    c.network = ni_expr_needs_network(c.expr);
     c.text = ni_strdup(space->context, expression);
     status = c.text ? NI_PUSH(space->context, &space->constraints, c) : NAS_E_MEMORY;
     if (status < 0) {
