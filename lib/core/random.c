@@ -97,8 +97,8 @@ uint64_t nas_random_u64(nas_random *random) {
 
 uint64_t nas_random_below(nas_random *random, uint64_t n) {
     if (n == 0) return 0;
-    /* The last, incomplete run of n values is drawn again. It is shorter than n: most values are below
-     * it without the division that says how long it is. */
+    /* The last, incomplete run of n values is drawn again. It is shorter than n: most values are
+     * below it without the division that says how long it is. */
     for (;;) {
         uint64_t value = both_words(random);
         if ((n & (n - 1)) == 0) return value & (n - 1); /* as below, without a division */

@@ -437,6 +437,56 @@ static nas_status quick_costs(const nas_arch *arch, double *costs) {
     return NAS_OK;
 }
 
+static bool is_chain(const nas_space *s) {
+    return s->template && s->template->ops->walk && s->template->ops->walk->chain;
+}
+
+bool ni_space_needs_network(const nas_space *s) {
+    for (size_t i = 0; i < s->constraints.n; i++)
+        if (s->constraints.items[i].network && !is_chain(s)) return true;
+    return false;
+}
+
+void ni_arch_numbers(const nas_arch *arch, double *numbers) {
+    const nas_space *s = arch->space;
+    for (uint32_t d = 0; d < s->decisions.n; d++)
+        numbers[d] = !ni_decision_active(s, arch->values, d) ? (double)NAN
+                     : s->decisions.items[d].about.kind == NAS_DECISION_REAL
+                         ? arch->values[d].real
+                         : (double)arch->values[d].integer;
+}
+
+/* What is known without any cost. */
+static void structure_costs(const nas_arch *arch, double *costs) {
+    const ni_template *t = arch->space->template;
+    costs[NI_COST_CONNECTED] = 1;
+    costs[NI_COST_EDGES] = costs[NI_COST_VERTICES] = 0;
+    if (t && t->ops->structure) t->ops->structure(arch, costs);
+}
+
+static nas_status network_costs(const nas_arch *arch, double *costs) {
+    const nas_arch_cost *cost;
+    NI_TRY(ni_arch_costs_cached(arch, &cost));
+    costs[NI_COST_PARAMS] = (double)cost->params;
+    costs[NI_COST_MACS] = (double)cost->macs;
+    costs[NI_COST_PUBLISHED_FLOPS] = (double)cost->published_flops;
+    costs[NI_COST_ACTIVATION_BYTES] = (double)cost->activation_bytes;
+    costs[NI_COST_WEIGHT_BYTES] = (double)cost->weight_bytes;
+    costs[NI_COST_DEPTH] = (double)cost->depth;
+    return NAS_OK;
+}
+
+nas_status ni_arch_needed_costs(const nas_arch *arch, double *costs) {
+    const nas_space *s = arch->space;
+    bool needed = false;
+    structure_costs(arch, costs);
+    for (size_t i = 0; i < s->constraints.n; i++)
+        needed = needed || s->constraints.items[i].costs;
+    if (!needed) return NAS_OK;
+    nas_status status = ni_space_needs_network(s) ? NAS_E_UNSUPPORTED : quick_costs(arch, costs);
+    return status == NAS_E_UNSUPPORTED ? network_costs(arch, costs) : status;
+}
+
 nas_status ni_arch_violated(const nas_arch *arch, int64_t *constraint) {
     const nas_space *s = arch->space;
     double costs[NI_COST_COUNT], few[64], *values = few;
@@ -447,16 +497,10 @@ nas_status ni_arch_violated(const nas_arch *arch, int64_t *constraint) {
         values = ni_alloc(s->context, s->decisions.n * sizeof *values);
         if (!values) return NAS_E_MEMORY;
     }
-    for (uint32_t d = 0; d < s->decisions.n; d++)
-        values[d] = !nas_arch_active(arch, d) ? (double)NAN
-                    : s->decisions.items[d].about.kind == NAS_DECISION_REAL
-                        ? arch->values[d].real
-                        : (double)arch->values[d].integer;
+    ni_arch_numbers(arch, values);
     nas_status status = NAS_OK;
-    bool chain = s->template && s->template->ops->walk && s->template->ops->walk->chain;
-    costs[NI_COST_CONNECTED] = 1;
-    costs[NI_COST_EDGES] = costs[NI_COST_VERTICES] = 0;
-    if (s->template && s->template->ops->structure) s->template->ops->structure(arch, costs);
+    bool chain = is_chain(s);
+    structure_costs(arch, costs);
     /* Those that need no costs first, then those that need no network: they are cheap. */
     for (int pass = 0; pass < 3 && *constraint < 0; pass++) {
         for (size_t i = 0; i < s->constraints.n; i++) {
@@ -470,15 +514,8 @@ nas_status ni_arch_violated(const nas_arch *arch, int64_t *constraint) {
             }
             if (pass == 2 || (pass == 1 && !summed)) counts = true;
             if (counts && !counted) {
-                const nas_arch_cost *cost;
-                status = ni_arch_costs_cached(arch, &cost);
+                status = network_costs(arch, costs);
                 if (status < 0) break;
-                costs[NI_COST_PARAMS] = (double)cost->params;
-                costs[NI_COST_MACS] = (double)cost->macs;
-                costs[NI_COST_PUBLISHED_FLOPS] = (double)cost->published_flops;
-                costs[NI_COST_ACTIVATION_BYTES] = (double)cost->activation_bytes;
-                costs[NI_COST_WEIGHT_BYTES] = (double)cost->weight_bytes;
-                costs[NI_COST_DEPTH] = (double)cost->depth;
                 counted = true;
             }
             if (ni_expr_value(c->expr, values, costs) != 0) continue;

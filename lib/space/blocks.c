@@ -342,20 +342,19 @@ nas_status ni_blocks_graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t 
     return NAS_OK;
 }
 
-static const ni_template_ops ops = {destroy,
-                                    ni_blocks_build,
-                                    NULL,
-                                    ni_blocks_hash,
-                                    structure,
-                                    ni_blocks_graphs,
-                                    ni_blocks_text,
-                                    ni_blocks_parse,
-                                    ni_blocks_piece,
-                                    &ni_blocks_walk,
-                                    NULL,
-                                    paths,
-                                    ni_blocks_mutate,
-                                    NULL};
+static const ni_template_ops ops = {
+    .destroy = destroy,
+    .build = ni_blocks_build,
+    .network_hash = ni_blocks_hash,
+    .structure = structure,
+    .graphs = ni_blocks_graphs,
+    .text = ni_blocks_text,
+    .parse = ni_blocks_parse,
+    .piece = ni_blocks_piece,
+    .walk = &ni_blocks_walk,
+    .paths = paths,
+    .mutate = ni_blocks_mutate,
+};
 
 /* ---- from YAML ----------------------------------------------------------------------------------
  */

@@ -19,8 +19,7 @@ static void genotype_half(const nas_space *s, bool reduce, const cell *c, ni_tex
     for (uint32_t i = 0; i < c->n; i++)
         for (int k = 0; k < 2; k++) {
             const block *b = &c->blocks[i];
-            const operation_text *o =
-                &t->operation_text[b->op[k] * BLOCK_STATES_MOST + b->in[k]];
+            const operation_text *o = &t->operation_text[b->op[k] * BLOCK_STATES_MOST + b->in[k]];
             uint32_t first = i || k ? 0 : 2; /* without the ", " before it */
             ni_text_add_n(to, o->text + first, o->n - first);
         }

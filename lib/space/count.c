@@ -76,6 +76,16 @@ static uint64_t hanging(const nas_space *s, uint32_t d, int64_t k) {
     return product;
 }
 
+double ni_space_hanging(const nas_space *s, uint32_t d, int64_t k) {
+    double product = 1;
+    for (size_t c = d + 1; s->decisions.items[d].has_dependents && c < s->decisions.n; c++) {
+        const nas_decision *about = &s->decisions.items[c].about;
+        if (about->condition == (int32_t)d && about->condition_alternative == k)
+            product *= (double)s->subtree[c];
+    }
+    return product;
+}
+
 static bool has_dependents(const nas_space *s, uint32_t d) {
     return s->decisions.items[d].has_dependents;
 }

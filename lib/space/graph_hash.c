@@ -1,5 +1,5 @@
-/* Hash of a labelled graph that does not depend on the order of its nodes: each node's hash takes in
- * those of its predecessors, then those of its successors, and so on (Weisfeiler and Leman's
+/* Hash of a labelled graph that does not depend on the order of its nodes: each node's hash takes
+ * in those of its predecessors, then those of its successors, and so on (Weisfeiler and Leman's
  * refinement; NAS-Bench-101 hashes its cells so, nasbench/lib/graph_util.py). Nodes are taken in
  * their order, forth and back, so that one pass carries what a node knows over whole paths, where
  * rounds over all nodes at once carry it one edge. The tests check that it tells apart every class

@@ -120,6 +120,16 @@ typedef struct {
     bool chain;
 } ni_walk_ops;
 
+/* Draws inside bounds in a template's own way (as ni_walk_* do by the walk; matrix_draw.c). */
+typedef struct {
+    /* NAS_E_UNSUPPORTED: not of this space. */
+    nas_status (*create)(void **out, const nas_space *space);
+    void (*destroy)(nas_context *context, void *self);
+    double (*ways)(const void *self); /* 0: for certain there is none */
+    /* The template's decisions into values. */
+    void (*draw)(const void *self, nas_random *random, nas_value *values);
+} ni_inside_ops;
+
 typedef struct {
     void (*destroy)(nas_context *context, ni_template *self);
     nas_status (*build)(const nas_arch *arch, nas_graph *graph, ni_node images, double dropout,
@@ -148,6 +158,9 @@ typedef struct {
     nas_status (*mutate)(const nas_space *space, const char *rule, nas_random *random,
                          nas_value *values);
     uint64_t (*published_hash)(const nas_arch *arch); /* NULL: network_hash */
+    const ni_inside_ops *inside; /* NULL: draws inside bounds are the walk's, or there are none */
+    /* Parameters: the least and the most of all networks of the space. NULL: not known. */
+    void (*params_range)(const nas_space *space, double *least, double *most);
 } ni_template_ops;
 struct ni_template {
     const ni_template_ops *ops;
@@ -219,6 +232,7 @@ void ni_draw_join(ni_draw_graph *d, uint32_t from, uint32_t to, const char *labe
 /* ---- the space -------------------------------------------------------------------------------- */
 
 typedef struct ni_walk ni_walk;
+typedef struct ni_inside ni_inside;
 struct nas_space {
     nas_context *context;
     _Atomic uint64_t owners;
@@ -239,8 +253,8 @@ struct nas_space {
     uint64_t *feasible;
     size_t n_feasible;
     bool listed;
-    ni_walk *walk;
-    bool walk_tried;
+    ni_inside *inside;
+    bool inside_tried;
     _Atomic(ni_walk *) table; /* of costs, made when many were asked for */
     _Atomic uint32_t sums;    /* how many were */
 };
@@ -283,6 +297,34 @@ void ni_space_draw_dependents(const nas_space *space, nas_random *random, uint32
 /* Draws inside bounds (walk.c). NAS_E_UNSUPPORTED where costs do not come about decision by decision.
  * a, b: NULL, or two architectures of which one must have each value. */
 bool ni_walk_helps(const nas_space *s); /* there are bounds, and a template that says how */
+/* Bounds that the constraints set on each cost: those of ni_expr_bounds, all in one. */
+void ni_space_bounds(const nas_space *s, double low[NI_COST_COUNT], double high[NI_COST_COUNT]);
+/* Params and macs, from all costs that are but another form of them. */
+void ni_space_two_bounds(const nas_space *s, const double *lows, const double *highs, double low[2],
+                         double high[2]);
+/* Decisions beside the template's hang on none of its own: its networks count equally often. */
+bool ni_space_template_apart(const nas_space *s);
+
+/* Draws of the template's decisions inside bounds, by the walk or in its own way (inside.c). *out
+ * NULL: there are no bounds that help. a, b: NULL, or parents (by the walk alone). */
+nas_status ni_inside_create(ni_inside **out, const nas_space *s, const nas_arch *a,
+                            const nas_arch *b);
+void ni_inside_free(ni_inside *inside);
+double ni_inside_ways(const ni_inside *inside);
+bool ni_inside_range(const ni_inside *inside, double least[2], double most[2]);
+bool ni_inside_draw(const ni_inside *inside, nas_random *random, nas_value *values);
+
+/* Looks for architectures where draws fail (descend.c): down on how far the constraints are missed,
+ * then a random walk among those that satisfy them. *out NULL: none was found, and *reached is what
+ * one says about it. inside: NULL, or where descents begin. */
+typedef struct {
+    uint64_t tried;
+    int64_t cost;       /* whose bound no one of them met; -1: each was met by some */
+    bool above;         /* all are above it */
+    double best, bound; /* nearest that was reached */
+} ni_reached;
+nas_status ni_descend(const nas_space *s, const ni_inside *inside, nas_random *random,
+                      nas_value *values, nas_arch **out, ni_reached *reached);
 nas_status ni_walk_create(ni_walk **out, const nas_space *s, const nas_arch *a, const nas_arch *b);
 /* The costs alone, for ni_walk_look_up; of any space whose template has a walk. */
 nas_status ni_walk_table(ni_walk **out, const nas_space *s);
@@ -290,6 +332,8 @@ nas_status ni_walk_table(ni_walk **out, const nas_space *s);
 bool ni_walk_look_up(const ni_walk *w, const nas_arch *arch, ni_walk_cost *out);
 void ni_walk_free(ni_walk *w);
 double ni_walk_ways(const ni_walk *w); /* how many ways; 0: for certain there is none */
+/* Least and most params and macs of all that is connected, if it must be; false: there is nothing. */
+bool ni_walk_range(const ni_walk *w, double least[2], double most[2]);
 bool ni_walk_exact(const ni_walk *w);  /* none of them leaves the bounds */
 /* The template's decisions into values. false: not found in 200000 draws (sums were rounded). */
 bool ni_walk_draw(const ni_walk *w, nas_random *random, nas_value *values);
@@ -305,6 +349,14 @@ nas_status ni_arch_end(nas_arch **out, nas_arch *arch);
 nas_status ni_arch_make(nas_arch **out, const nas_space *space, const nas_value *values);
 /* First constraint that does not hold: its index, or -1; costs are made if one asks for them. */
 nas_status ni_arch_violated(const nas_arch *arch, int64_t *constraint);
+/* Values as expressions take them: NAN where a decision is not active. One a decision. */
+void ni_arch_numbers(const nas_arch *arch, double *numbers);
+/* NI_COST_COUNT costs, as far as the constraints need them. */
+nas_status ni_arch_needed_costs(const nas_arch *arch, double *costs);
+bool ni_space_needs_network(const nas_space *s); /* a constraint needs a network to be built */
+const char *ni_cost_text(uint32_t cost);
+/* Product of the assignments of what hangs on alternative k of d. */
+double ni_space_hanging(const nas_space *s, uint32_t d, int64_t k);
 nas_status ni_arch_costs_cached(const nas_arch *arch, const nas_arch_cost **out);
 void ni_value_text(const ni_decision *d, const nas_value *value, ni_text *to);
 bool ni_value_parse(const ni_decision *d, const char *text, size_t n, nas_value *out);

@@ -130,8 +130,13 @@ static nas_status graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t *n)
     return NAS_OK;
 }
 
-static const ni_template_ops ops = {destroy, build, NULL,  network_hash, NULL, graphs, NULL,
-                                    NULL,    NULL,  &walk, NULL,         NULL, NULL,   NULL};
+static const ni_template_ops ops = {
+    .destroy = destroy,
+    .build = build,
+    .network_hash = network_hash,
+    .graphs = graphs,
+    .walk = &walk,
+};
 
 /* ---- from YAML ----------------------------------------------------------------------------------
  */

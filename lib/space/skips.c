@@ -283,8 +283,16 @@ static nas_status graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t *n)
     return NAS_OK;
 }
 
-static const ni_template_ops ops = {destroy,    build, NULL,  network_hash, NULL, graphs, arcs_text,
-                                    arcs_parse, piece, &walk, NULL,         NULL, NULL,   NULL};
+static const ni_template_ops ops = {
+    .destroy = destroy,
+    .build = build,
+    .network_hash = network_hash,
+    .graphs = graphs,
+    .text = arcs_text,
+    .parse = arcs_parse,
+    .piece = piece,
+    .walk = &walk,
+};
 
 /* ---- from YAML ----------------------------------------------------------------------------------
  */

@@ -22,7 +22,7 @@ void ni_space_release(const nas_space *space) {
     nas_space *s = (nas_space *)(uintptr_t)space;
     if (!s || atomic_fetch_sub(&s->owners, 1) != 1) return;
     nas_context *context = s->context;
-    ni_walk_free(s->walk);
+    ni_inside_free(s->inside);
     ni_walk_free(atomic_load(&s->table));
     if (s->template) s->template->ops->destroy(context, s->template);
     for (size_t i = 0; i < s->decisions.n; i++)
@@ -231,6 +231,10 @@ nas_status nas_space_add_condition(nas_space *space, const char *decision,
 static const char *const cost_names[NI_COST_COUNT] = {
     "params", "macs",      "published_flops", "activation_bytes", "weight_bytes",
     "depth",  "connected", "edges",           "vertices"};
+
+const char *ni_cost_text(uint32_t cost) {
+    return cost_names[cost];
+}
 
 /* Costs that the template's networks have: edges and vertices are those of a free matrix. */
 static uint32_t costs_known(const nas_space *s) {

@@ -277,11 +277,24 @@ static nas_status graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t *n)
     return NAS_OK;
 }
 
-static const ni_template_ops named_ops = {destroy, build, NULL,  network_hash, NULL, graphs, NULL,
-                                          NULL,    piece, &walk, NULL,         NULL, NULL,   NULL};
-static const ni_template_ops digits_ops = {destroy, build,       NULL,         network_hash, NULL,
-                                           graphs,  digits_text, digits_parse, piece,        &walk,
-                                           NULL,    NULL,        NULL,         NULL};
+static const ni_template_ops named_ops = {
+    .destroy = destroy,
+    .build = build,
+    .network_hash = network_hash,
+    .graphs = graphs,
+    .piece = piece,
+    .walk = &walk,
+};
+static const ni_template_ops digits_ops = {
+    .destroy = destroy,
+    .build = build,
+    .network_hash = network_hash,
+    .graphs = graphs,
+    .text = digits_text,
+    .parse = digits_parse,
+    .piece = piece,
+    .walk = &walk,
+};
 
 /* ---- from YAML ----------------------------------------------------------------------------------
  */

@@ -328,19 +328,8 @@ static nas_status count_ways(ni_walk *w, size_t most) {
 static void bounds_of(const nas_space *s, double low[2], double high[2], bool *connected,
                       double *activation) {
     double lows[NI_COST_COUNT], highs[NI_COST_COUNT];
-    for (int i = 0; i < NI_COST_COUNT; i++)
-        lows[i] = -INFINITY, highs[i] = INFINITY;
-    for (size_t i = 0; i < s->constraints.n; i++)
-        ni_expr_bounds(s->constraints.items[i].expr, lows, highs);
-    low[0] = fmax(lows[NI_COST_PARAMS], lows[NI_COST_WEIGHT_BYTES] / 4);
-    high[0] = fmin(highs[NI_COST_PARAMS], highs[NI_COST_WEIGHT_BYTES] / 4);
-    low[1] = lows[NI_COST_MACS];
-    high[1] = highs[NI_COST_MACS];
-    if (s->template && s->template->published_extra >= 0) {
-        double extra = (double)s->template->published_extra;
-        low[1] = fmax(low[1], lows[NI_COST_PUBLISHED_FLOPS] - extra);
-        high[1] = fmin(high[1], highs[NI_COST_PUBLISHED_FLOPS] - extra);
-    }
+    ni_space_bounds(s, lows, highs);
+    ni_space_two_bounds(s, lows, highs, low, high);
     *connected = lows[NI_COST_CONNECTED] >= 1;
     *activation = s->template && s->template->ops->walk && s->template->ops->walk->chain
                       ? highs[NI_COST_ACTIVATION_BYTES]
@@ -351,16 +340,7 @@ bool ni_walk_helps(const nas_space *s) {
     double low[2], high[2], activation;
     bool connected;
     const ni_template *t = s->template;
-    if (!t || !t->ops->walk) return false;
-    /* Decisions beside the template's that hang on them would make some of its networks count more
-     * often than others. */
-    for (size_t d = 0; d < s->decisions.n; d++) {
-        int32_t on = s->decisions.items[d].about.condition;
-        bool inside = d >= t->first_decision && d < t->first_decision + t->n_decisions;
-        if (!inside && on >= (int32_t)t->first_decision &&
-            on < (int32_t)(t->first_decision + t->n_decisions))
-            return false;
-    }
+    if (!t || !t->ops->walk || !ni_space_template_apart(s)) return false;
     bounds_of(s, low, high, &connected, &activation);
     return connected || !isinf(low[0]) || !isinf(low[1]) || !isinf(high[0]) || !isinf(high[1]) ||
            !isinf(activation);
@@ -436,6 +416,15 @@ nas_status ni_walk_create(ni_walk **out, const nas_space *s, const nas_arch *a, 
 
 double ni_walk_ways(const ni_walk *w) {
     return w->nodes.items[0].ways;
+}
+
+bool ni_walk_range(const ni_walk *w, double least[2], double most[2]) {
+    const double fixed[2] = {(double)w->fixed.params, (double)w->fixed.macs};
+    for (int k = 0; k < 2; k++) {
+        least[k] = fixed[k] + w->layers[0].least[k][0];
+        most[k] = fixed[k] + w->layers[0].most[k][0];
+    }
+    return !isinf(least[0]);
 }
 
 bool ni_walk_exact(const ni_walk *w) {
