@@ -416,7 +416,8 @@ nas_status nas_arch_costs(const nas_arch *arch, nas_arch_cost *out) {
     NI_TRY(ni_enter(arch->space->context));
     if (!arch->space->template)
         return ni_fail(arch->space->context, NAS_E_UNSUPPORTED,
-                       "space '%s' has no network template, and so no costs", arch->space->name);
+                       "%sspace '%s' has no network template, and so no costs", arch->space->place,
+                       arch->space->name);
     NI_TRY(ni_arch_costs_cached(arch, &cost));
     return ni_answer(arch->space->context, out, cost, sizeof *cost, sizeof *cost, "nas_arch_cost");
 }

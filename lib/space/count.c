@@ -172,8 +172,9 @@ nas_status nas_space_count(const nas_space *space, uint64_t *count, char *digits
     *count = space->count;
     if (space->count == UINT64_MAX)
         return ni_fail(space->context, NAS_E_LIMIT,
-                       "space '%s' has 2^64-1 architectures or more: ask for the digits",
-                       space->name);
+                       "%sspace '%s' has 2^64-1 architectures or more, too many for a number of 64 "
+                       "bits: ask for the digits",
+                       space->place, space->name);
     return NAS_OK;
 }
 

@@ -533,6 +533,19 @@ static nas_status read_constraints(ni_load *l, const ni_yaml *constraints) {
     return NAS_OK;
 }
 
+static nas_status keep_place(ni_load *l, const ni_yaml *at) {
+    ni_text place;
+    ni_text_init(&place, l->context);
+    ni_text_f(&place, "%s:%" PRIu32 ":%" PRIu32 ": ", l->document.origin, at->line, at->column);
+    nas_status status = place.status;
+    char *kept = status < 0 ? NULL : ni_strdup(l->context, ni_text_get(&place));
+    ni_text_free(&place);
+    if (!kept) return NAS_E_MEMORY;
+    ni_free(l->context, l->space->place);
+    l->space->place = kept;
+    return NAS_OK;
+}
+
 static nas_status read_document(ni_load *l, const char *text, size_t n) {
     static const char *const known[] = {"space",  "about",     "parameters",  "network", "cell",
                                         "layers", "decisions", "constraints", NULL};
@@ -580,6 +593,7 @@ static nas_status read_document(ni_load *l, const char *text, size_t n) {
                                l->width, l->channels, l->classes));
     }
     if (constraints) NI_TRY(read_constraints(l, constraints));
+    NI_TRY(keep_place(l, part ? part : decisions ? decisions : root));
     NI_TRY(keep_text(l, text, n));
     return nas_space_finish(l->space);
 }

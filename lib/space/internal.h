@@ -237,6 +237,7 @@ struct nas_space {
     nas_context *context;
     _Atomic uint64_t owners;
     char *name, *text;
+    char *place; /* "file:line:column: " of what its decisions come from; "": made call by call */
     uint64_t hash;
     NI_ARRAY(ni_decision) decisions;
     NI_ARRAY(ni_constraint) constraints;

@@ -41,6 +41,7 @@ void ni_space_release(const nas_space *space) {
     ni_free(context, s->subtree);
     ni_free(context, s->feasible);
     ni_free(context, s->name);
+    ni_free(context, s->place);
     ni_free(context, s->text);
     ni_free(context, s);
     ni_context_release(context);
@@ -70,7 +71,8 @@ nas_status nas_space_create(nas_space **out, nas_context *context, const char *n
     atomic_init(&s->owners, 1);
     ni_context_hold(context);
     s->name = ni_strdup(context, name);
-    if (!s->name || ni_mutex_create(&s->lock, context) < 0) {
+    s->place = ni_strdup(context, "");
+    if (!s->name || !s->place || ni_mutex_create(&s->lock, context) < 0) {
         ni_space_release(s);
         return NAS_E_MEMORY;
     }
@@ -446,9 +448,9 @@ nas_status ni_space_image(const nas_space *space, int64_t *height, int64_t *widt
     const ni_template *t = space->template;
     if (!t)
         return ni_fail(space->context, NAS_E_UNSUPPORTED,
-                       "space '%s' has no network template: only the caller's own evaluation can "
+                       "%sspace '%s' has no network template: only the caller's own evaluation can "
                        "judge its architectures",
-                       space->name);
+                       space->place, space->name);
     *height = t->height;
     *width = t->width;
     *channels = t->channels;
