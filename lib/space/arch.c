@@ -543,7 +543,15 @@ nas_status nas_arch_check(const nas_arch *arch) {
 
 static nas_status build(void *user, nas_graph *graph, ni_node images, ni_node *logits) {
     const ni_arch_net *net = user;
-    return net->arch->space->template->ops->build(net->arch, graph, images, net->dropout, logits);
+    const ni_template *t = net->arch->space->template;
+    if (net->drop_path > 0 && !t->ops->drops_paths)
+        return ni_fail(
+            ni_graph_context(graph), NAS_E_UNSUPPORTED,
+            "%sspace '%s': drop_path drops operations of cells, and networks of template "
+            "'%s' have none",
+            net->arch->space->place, net->arch->space->name, t->kind);
+    NI_TRY(ni_graph_drop_path(graph, net->drop_path));
+    return t->ops->build(net->arch, graph, images, net->dropout, logits);
 }
 
 nas_status ni_arch_network(ni_net *out, ni_arch_net *net, const nas_arch *arch, double dropout) {

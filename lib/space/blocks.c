@@ -352,6 +352,7 @@ static const ni_template_ops ops = {
     .parse = ni_blocks_parse,
     .piece = ni_blocks_piece,
     .walk = &ni_blocks_walk,
+    .drops_paths = true,
     .paths = paths,
     .mutate = ni_blocks_mutate,
 };

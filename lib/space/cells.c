@@ -309,6 +309,7 @@ static const ni_template_ops named_ops = {
     .graphs = ni_cells_graphs,
     .piece = ni_cells_piece,
     .walk = &walk,
+    .drops_paths = true,
     .paths = paths,
     .mutate = mutate,
 };
@@ -323,6 +324,7 @@ static const ni_template_ops published_ops = {
     .parse = own_parse,
     .piece = ni_cells_piece,
     .walk = &walk,
+    .drops_paths = true,
     .paths = paths,
     .mutate = mutate,
     .published_hash = ni_cells_published_hash,

@@ -158,6 +158,7 @@ typedef struct {
     nas_status (*mutate)(const nas_space *space, const char *rule, nas_random *random,
                          nas_value *values);
     uint64_t (*published_hash)(const nas_arch *arch); /* NULL: network_hash */
+    bool drops_paths; /* its build calls ni_drop_path */
     const ni_inside_ops *inside; /* NULL: draws inside bounds are the walk's, or there are none */
     /* Parameters: the least and the most of all networks of the space. NULL: not known. */
     void (*params_range)(const nas_space *space, double *least, double *most);

@@ -205,8 +205,8 @@ nas_status nas_space_at(const nas_space *space, uint64_t index, nas_arch **out) 
     NI_TRY(ni_space_finished(space));
     if (index >= space->count)
         return ni_fail(space->context, NAS_E_INVALID,
-                       "%sarchitecture %" PRIu64 ": space '%s' has %" PRIu64 ", from 0", space->place,
-                       index, space->name, space->count);
+                       "%sarchitecture %" PRIu64 ": space '%s' has %" PRIu64 ", from 0",
+                       space->place, index, space->name, space->count);
     nas_value *values = scratch(space);
     if (!values) return NAS_E_MEMORY;
     ni_space_assignment(space, index, values);
