@@ -164,14 +164,14 @@ nas_status nas_arch_create(nas_arch **out, const nas_space *space, const nas_val
     return ni_arch_make(out, space, values);
 }
 
-/* One name=value of a text. */
-static nas_status parse_pair(const nas_space *s, const char *at, size_t n, nas_value *values,
-                             bool *given) {
+/* One name=value of a text, from its character `place` (from 1) on. */
+static nas_status parse_pair(const nas_space *s, const char *at, size_t n, size_t place,
+                             nas_value *values, bool *given) {
     const char *equals = memchr(at, '=', n);
     char name[NI_NAME_MOST + 1];
     uint32_t d;
     if (!equals || equals == at || (size_t)(equals - at) > NI_NAME_MOST)
-        return ni_fail(s->context, NAS_E_SYNTAX, "architecture: '%.*s' is not 'decision=value'",
+        return ni_fail(s->context, NAS_E_SYNTAX, "architecture: character %zu: '%.*s' is not 'decision=value'", place,
                        (int)(n < 60 ? n : 60), at);
     memcpy(name, at, (size_t)(equals - at));
     name[equals - at] = 0;
@@ -182,11 +182,13 @@ static nas_status parse_pair(const nas_space *s, const char *at, size_t n, nas_v
             known[k] = s->decisions.items[k].name;
         const char *near = ni_nearest(name, known, k);
         return ni_fail(s->context, NAS_E_SYNTAX,
-                       "architecture: space '%s' has no decision '%s'%s%s%s", s->name, name,
+                       "architecture: character %zu: space '%s' has no decision '%s'%s%s%s", place,
+                       s->name, name,
                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
     if (given[d])
-        return ni_fail(s->context, NAS_E_SYNTAX, "architecture: '%s' is given twice", name);
+        return ni_fail(s->context, NAS_E_SYNTAX, "architecture: character %zu: '%s' is given twice",
+                       place, name);
     size_t length = n - (size_t)(equals + 1 - at);
     if (!ni_value_parse(&s->decisions.items[d], equals + 1, length, &values[d])) {
         const ni_decision *decision = &s->decisions.items[d];
@@ -198,8 +200,9 @@ static nas_status parse_pair(const nas_space *s, const char *at, size_t n, nas_v
         if (decision->alternatives)
             near = ni_nearest(wrong, (const char *const *)decision->alternatives,
                               decision->about.n_alternatives);
-        return ni_fail(s->context, NAS_E_SYNTAX, "architecture: '%s' cannot be '%s'%s%s%s", name,
-                       wrong, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        return ni_fail(s->context, NAS_E_SYNTAX,
+                       "architecture: character %zu: '%s' cannot be '%s'%s%s%s",
+                       place + (size_t)(equals + 1 - at), name, wrong, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
     given[d] = true;
     return NAS_OK;
@@ -234,6 +237,7 @@ static nas_status parse_template(const nas_space *s, const char *text, nas_value
 
 static nas_status parse(const nas_space *s, const char *text, nas_value *values, bool *given) {
     const ni_template *t = s->template;
+    const char *whole = text;
     size_t used = 0;
     while (*text == ' ')
         text++;
@@ -250,7 +254,7 @@ static nas_status parse(const nas_space *s, const char *text, nas_value *values,
         while (*text == ' ' || *text == ',')
             text++;
         size_t n = strcspn(text, " ,");
-        if (n) NI_TRY(parse_pair(s, text, n, values, given));
+        if (n) NI_TRY(parse_pair(s, text, n, (size_t)(text - whole) + 1, values, given));
         text += n;
     }
     for (uint32_t d = 0; d < s->decisions.n; d++) {

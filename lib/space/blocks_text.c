@@ -176,11 +176,13 @@ static nas_status outputs(scanner *r, const char *name, const cell *c) {
 
 static nas_status wrong_blocks(const scanner *r, const char *name, uint32_t edges) {
     const blocks_template *t = blocks_of(r->s);
+    char blocks[32];
+    ni_scope_text(blocks, sizeof blocks, t->least < t->most ? "%" PRIu32 " to %" PRIu32 : "%" PRIu32,
+                  t->least, t->most);
     return ni_fail(r->s->context, NAS_E_SYNTAX,
                    "architecture: character %zu: %s has %" PRIu32
-                   " edges, and space '%s' needs two "
-                   "for each of its %" PRIu32 " to %" PRIu32 " blocks",
-                   place(r), name, edges, r->s->name, t->least, t->most);
+                   " edges, and space '%s' needs two for each of its %s blocks",
+                   place(r), name, edges, r->s->name, blocks);
 }
 
 static nas_status check_inputs(const scanner *r, const char *name, const cell *c) {

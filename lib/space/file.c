@@ -49,9 +49,9 @@ static nas_status check_overrides(ni_load *l) {
             for (uint32_t k = 0; p && k < p->n && n < 64; k++)
                 known[n++] = p->keys[k]->text;
             const char *near = ni_nearest(name, known, n);
-            return ni_fail(l->context, NAS_E_NOT_FOUND, "space '%s' has no parameter '%s'%s%s%s",
-                           l->space->name, name, near ? "; did you mean '" : "", near ? near : "",
-                           near ? "'?" : "");
+            return ni_yaml_fail(&l->document, p ? p : l->document.root, NAS_E_NOT_FOUND,
+                                "space '%s' has no parameter '%s'%s%s%s", l->space->name, name,
+                                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
         }
         if (!ni_parse_f64(equals + 1, strlen(equals + 1), &value) || !isfinite(value))
             return ni_fail(l->context, NAS_E_INVALID, "parameter '%s': '%.40s' is not a number",
@@ -595,6 +595,9 @@ static nas_status read_document(ni_load *l, const char *text, size_t n) {
     if (constraints) NI_TRY(read_constraints(l, constraints));
     NI_TRY(keep_place(l, part ? part : decisions ? decisions : root));
     NI_TRY(keep_text(l, text, n));
+    if (l->space->decisions.n == 0)
+        return ni_yaml_fail(&l->document, part ? part : decisions ? decisions : root,
+                            NAS_E_INVALID, "space '%s' has no decisions", l->space->name);
     return nas_space_finish(l->space);
 }
 

@@ -18,7 +18,8 @@ typedef struct {
     nas_decision about;
     char *name;
     char **alternatives;
-    bool has_dependents; /* set when the space is finished */
+    bool has_dependents;     /* set when the space is finished */
+    uint32_t dependents_end; /* none of them is this one or a later one */
 } ni_decision;
 
 /* ---- expressions (expr.c) -------------------------------------------------------------------- */

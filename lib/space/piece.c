@@ -309,8 +309,8 @@ nas_status ni_site_build(const ni_template *self, nas_graph *g, const char *oper
     if (before.n == after.n && before.h == after.h && before.w == after.w && after.c == channels)
         return NAS_OK;
     return ni_fail(ni_graph_context(g), NAS_E_SHAPE,
-                   "operation '%s' makes %lldx%lldx%lld where %lldx%lldx%lld must come out",
-                   operation, (long long)after.h, (long long)after.w, (long long)after.c,
+                   "%soperation '%s' makes %lldx%lldx%lld where %lldx%lldx%lld must come out",
+                   self->space->place, operation, (long long)after.h, (long long)after.w, (long long)after.c,
                    (long long)before.h, (long long)before.w, (long long)channels);
 }
 
