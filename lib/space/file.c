@@ -183,8 +183,17 @@ nas_status ni_load_word(ni_load *l, const ni_yaml *map, const char *key, const c
         return NAS_OK;
     }
     const char *near = at->kind == NI_YAML_SCALAR ? ni_nearest(at->text, known, n) : NULL;
-    return ni_yaml_fail(&l->document, at, NAS_E_INVALID, "%s must be %s, ...; did you mean '%s'?",
-                        key, known[0], near ? near : known[0]);
+    char all[160] = "";
+    for (uint32_t i = 0; i < n; i++) {
+        size_t length = strlen(all);
+        ni_scope_text(all + length, sizeof all - length, "%s%s",
+                      i == 0       ? ""
+                      : i + 1 == n ? " or "
+                                   : ", ",
+                      known[i]);
+    }
+    return ni_yaml_fail(&l->document, at, NAS_E_INVALID, "%s must be %s%s%s%s", key, all,
+                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 nas_status ni_load_operations(ni_load *l, const ni_yaml *map, const char *key, const char **names,
@@ -596,7 +605,10 @@ static nas_status read_document(ni_load *l, const char *text, size_t n) {
     NI_TRY(keep_place(l, part ? part : decisions ? decisions : root));
     NI_TRY(keep_text(l, text, n));
     if (l->space->decisions.n == 0)
-        return ni_yaml_fail(&l->document, part ? part : decisions ? decisions : root,
+        return ni_yaml_fail(&l->document,
+                            part        ? part
+                            : decisions ? decisions
+                                        : root,
                             NAS_E_INVALID, "space '%s' has no decisions", l->space->name);
     return nas_space_finish(l->space);
 }

@@ -57,7 +57,8 @@ static const struct {
     {"space: a\n" NET "layers: {}\n", NAS_E_SYNTAX, "'cell' is missing"},
     {"space: a\n" NET CELL "layers: {}\n", NAS_E_SYNTAX, "f:4:9: template 'cells' takes 'cell'"},
     {"space: a\nnetwork: {template: celsl}\ncell: {}\n", NAS_E_INVALID,
-     "f:2:21: template must be cells, ...; did you mean 'cells'?"},
+     "f:2:21: template must be cells, blocks, matrix, stages, skips, chain or mlp; did you mean "
+     "'cells'?"},
     {"space: a\nnetwork: {template: blocks, " IMAGE "}\ncell: {operations: [sep_conv_3x3, "
      "sepconv_5x5]}\n",
      NAS_E_NOT_FOUND,
