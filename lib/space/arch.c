@@ -171,7 +171,8 @@ static nas_status parse_pair(const nas_space *s, const char *at, size_t n, size_
     char name[NI_NAME_MOST + 1];
     uint32_t d;
     if (!equals || equals == at || (size_t)(equals - at) > NI_NAME_MOST)
-        return ni_fail(s->context, NAS_E_SYNTAX, "architecture: character %zu: '%.*s' is not 'decision=value'", place,
+        return ni_fail(s->context, NAS_E_SYNTAX,
+                       "architecture: character %zu: '%.*s' is not 'decision=value'", place,
                        (int)(n < 60 ? n : 60), at);
     memcpy(name, at, (size_t)(equals - at));
     name[equals - at] = 0;
@@ -183,8 +184,8 @@ static nas_status parse_pair(const nas_space *s, const char *at, size_t n, size_
         const char *near = ni_nearest(name, known, k);
         return ni_fail(s->context, NAS_E_SYNTAX,
                        "architecture: character %zu: space '%s' has no decision '%s'%s%s%s", place,
-                       s->name, name,
-                       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+                       s->name, name, near ? "; did you mean '" : "", near ? near : "",
+                       near ? "'?" : "");
     }
     if (given[d])
         return ni_fail(s->context, NAS_E_SYNTAX, "architecture: character %zu: '%s' is given twice",
@@ -202,7 +203,8 @@ static nas_status parse_pair(const nas_space *s, const char *at, size_t n, size_
                               decision->about.n_alternatives);
         return ni_fail(s->context, NAS_E_SYNTAX,
                        "architecture: character %zu: '%s' cannot be '%s'%s%s%s",
-                       place + (size_t)(equals + 1 - at), name, wrong, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+                       place + (size_t)(equals + 1 - at), name, wrong,
+                       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
     given[d] = true;
     return NAS_OK;

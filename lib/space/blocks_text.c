@@ -177,8 +177,8 @@ static nas_status outputs(scanner *r, const char *name, const cell *c) {
 static nas_status wrong_blocks(const scanner *r, const char *name, uint32_t edges) {
     const blocks_template *t = blocks_of(r->s);
     char blocks[32];
-    ni_scope_text(blocks, sizeof blocks, t->least < t->most ? "%" PRIu32 " to %" PRIu32 : "%" PRIu32,
-                  t->least, t->most);
+    ni_scope_text(blocks, sizeof blocks,
+                  t->least < t->most ? "%" PRIu32 " to %" PRIu32 : "%" PRIu32, t->least, t->most);
     return ni_fail(r->s->context, NAS_E_SYNTAX,
                    "architecture: character %zu: %s has %" PRIu32
                    " edges, and space '%s' needs two for each of its %s blocks",

@@ -146,6 +146,9 @@ static nas_status walk(search *d, uint64_t steps, nas_arch *arch, nas_value *val
 static void what_was_reached(const search *d, ni_reached *out) {
     out->tried = d->tried;
     out->cost = -1;
+    out->bounds = 0;
+    for (int c = 0; c < NI_COST_COUNT; c++)
+        out->bounds += !isinf(d->low[c]) || !isinf(d->high[c]);
     for (int c = 0; c < NI_COST_COUNT && out->cost < 0; c++) {
         bool above = d->least[c] > d->high[c];
         if (!above && !(d->most[c] < d->low[c])) continue;

@@ -325,6 +325,7 @@ typedef struct {
     int64_t cost;       /* whose bound no one of them met; -1: each was met by some */
     bool above;         /* all are above it */
     double best, bound; /* nearest that was reached */
+    uint32_t bounds;    /* how many costs are bounded */
 } ni_reached;
 nas_status ni_descend(const nas_space *s, const ni_inside *inside, nas_random *random,
                       nas_value *values, nas_arch **out, ni_reached *reached);

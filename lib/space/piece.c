@@ -310,8 +310,9 @@ nas_status ni_site_build(const ni_template *self, nas_graph *g, const char *oper
         return NAS_OK;
     return ni_fail(ni_graph_context(g), NAS_E_SHAPE,
                    "%soperation '%s' makes %lldx%lldx%lld where %lldx%lldx%lld must come out",
-                   self->space->place, operation, (long long)after.h, (long long)after.w, (long long)after.c,
-                   (long long)before.h, (long long)before.w, (long long)channels);
+                   self->space->place, operation, (long long)after.h, (long long)after.w,
+                   (long long)after.c, (long long)before.h, (long long)before.w,
+                   (long long)channels);
 }
 
 static nas_status rectify(nas_graph *g, double clamp, nas_node *x) {

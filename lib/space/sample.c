@@ -7,7 +7,7 @@ enum {
     DRAWS_FIRST = 8,
     DRAWS_BEFORE_LIST = 64,
     DRAWS_MOST = 20000,
-    DRAWS_BUILT = 1000, /* where each one builds a network */
+    DRAWS_BUILT = 200, /* where each one builds a network */
     LISTED_BUILT_MOST = 1 << 14,
     CHILDREN_BITS_MOST = 16,
     CHILDREN_BITS_BUILT = 10
@@ -158,6 +158,8 @@ static nas_status look_for_one(const nas_space *s, const ni_inside *inside, nas_
         put_reached(more, sizeof more, ni_cost_text((uint32_t)reached.cost),
                     reached.above ? "the smallest found" : "the largest found", reached.best,
                     reached.bound);
+    else if (reached.bounds > 1)
+        ni_scope_text(more, sizeof more, "; each bound alone was met by some");
     ni_scope_text(where, sizeof where, "none of %" PRIu64 " that were tried", reached.tried);
     return infeasible_because(s, violated, where, more);
 }

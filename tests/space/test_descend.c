@@ -106,7 +106,7 @@ static void nearly_uniform(void **state) {
     static const char *const texts[] = {
         "space: a\nnetwork: {template: chain, image: {height: 8, width: 8, channels: 3, classes: "
         "3}}\nlayers: {layers: 3, heights: [1, 3], widths: [1, 3], filters: [3, 4, 6]}\n"
-        "constraints: ['params >= 300', 'params <= 312']\n",
+        "constraints: ['params >= 300', 'params <= 305']\n",
         "space: b\ndecisions:\n  - {name: kind, choice: [x, y, z]}\n"
         "  - {name: one, choice: [a, b, c, d, e], when: {kind: x}}\n"
         "  - {name: two, integer: [0, 40], step: 10, when: {kind: x}}\n"

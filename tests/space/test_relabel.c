@@ -421,10 +421,10 @@ static void blocks_by_form(void **state) {
          0},
         {"space: c\n" NETWORK "cell: {kinds: 2, blocks: 2, output: unused, operations: "
          "[skip_connect, sep_conv_3x3]}\n",
-         40000},
+         15000},
         {"space: d\n" NETWORK "cell: {kinds: 1, blocks: 3, output: unused, operations: "
          "[skip_connect, sep_conv_3x3]}\n",
-         20000},
+         5000},
         {"space: e\n" NETWORK "cell: {kinds: 2, blocks: 3, output: all, operations: [none, "
          "skip_connect, sep_conv_3x3]}\n",
          3000},
