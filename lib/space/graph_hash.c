@@ -43,15 +43,16 @@ static inline uint64_t mix_well(uint64_t x) {
 
 uint64_t ni_dag_hash(const ni_dag *dag) {
     enum { PASSES = 2 };
-    uint64_t now[NI_DAG_MOST], sum[NI_DAG_MOST];
+    uint64_t now[NI_DAG_MOST], sum[NI_DAG_MOST], out[NI_DAG_MOST];
     for (uint32_t v = 0; v < dag->n; v++)
         now[v] = mix_well(dag->label[v] + UINT64_C(0x9e3779b97f4a7c15));
     for (uint32_t pass = 0; pass < PASSES; pass++) {
         for (uint32_t v = 0, e = 0; v < dag->n; v++) {
             uint64_t all = 0;
             for (; e < dag->n_edges && dag->to[e] == v; e++)
-                all += mix(now[dag->from[e]] + 1);
+                all += out[dag->from[e]];
             now[v] = mix(now[v] + 3 * all);
+            out[v] = mix(now[v] + 1);
             sum[v] = 0;
         }
         for (uint32_t v = dag->n, e = dag->n_edges; v-- > 0;) {

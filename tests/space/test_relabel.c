@@ -468,8 +468,8 @@ static void all_different(void **state) {
         "space: b\nnetwork: {template: stages, stem: {channels: 4}, image: {height: 8, width: 8, "
         "channels: 3, classes: 10}}\nlayers: {stages: [{channels: [4, 8], layers: 3}, {channels: "
         "[8, 12], layers: 2}], operations: [mbconv_3x3_e3, mbconv_5x5_e1, mbconv_3x3_e1]}\n",
-        "space: c\nnetwork: {template: mlp, image: {height: 1, width: 1, channels: 9, classes: "
-        "3}}\nlayers: {least: 0, most: 3, units: [4, 8, 16], activations: [relu, tanh]}\n",
+        ("space: c\nnetwork: {template: mlp, image: {height: 1, width: 1, channels: 9, classes: "
+         "3}}\nlayers: {least: 0, most: 3, units: [4, 8, 16], activations: [relu, tanh]}\n"),
     };
     for (size_t i = 0; i < NI_COUNT(texts); i++) {
         nas_space *s = parse(texts[i]);
