@@ -93,8 +93,8 @@ NAS_API nas_status nas_evaluator_callback(nas_evaluator **out, nas_context *cont
 /* Trains the proposal's network on the data's training split for `epochs` (or the fidelity "epochs"),
  * and gives validation accuracy and loss, training loss, curves, params, macs, seconds. The
  * hyper-parameters of the space that it knows override its settings: learning_rate, momentum,
- * weight_decay, batch, label_smoothing, epochs, dropout. Weights are initialised and data shuffled
- * from the trial's own random streams. */
+ * weight_decay, batch, label_smoothing, epochs, dropout, drop_path. Weights are initialised and data
+ * shuffled from the trial's own random streams. */
 NAS_API nas_status nas_evaluator_train(nas_evaluator **out, nas_context *context,
                                        const nas_train_options *options);
 

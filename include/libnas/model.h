@@ -40,10 +40,12 @@ typedef struct {
     int32_t use_validation;   /* 1: train on training and validation splits together */
     int64_t max_seconds;      /* 0: none. Past it the training ends early (state STOPPED) */
     uint64_t seed;            /* of weights, shuffling, augmentation, dropout */
+    double drop_path;         /* cells: probability, at the end, that an image goes without an
+                                 operation's output; grows linearly from 0, step by step; 0 */
 } nas_train_options;
 #define NAS_TRAIN_OPTIONS_INIT                                                                     \
     {sizeof(nas_train_options), 0, 12, 64, 0, 0.1, 0, 0.9, 0.999, 1e-8, 1, 1, 0, 5e-4, 0, 0, 0, 0, \
-     0, 1, 1, 0, 0, 0}
+     0, 1, 1, 0, 0, 0, 0}
 NAS_API void nas_train_options_init(nas_train_options *options);
 /* One setting as text, as in a search file: "epochs=3", "optimizer=adam", "schedule=one-cycle". An
  * unknown one is an error that suggests the nearest. */

@@ -181,8 +181,11 @@ typedef struct {
     char *data;
     size_t n, capacity;
     nas_status status;
+    char *lent; /* data stands there until it outgrows it */
 } ni_text;
 void ni_text_init(ni_text *text, nas_context *context);
+/* Begins in a buffer of the caller's, which must live as long as the text. */
+void ni_text_lend(ni_text *text, nas_context *context, char *buffer, size_t capacity);
 void ni_text_free(ni_text *text);
 void ni_text_clear(ni_text *text);
 void ni_text_add(ni_text *text, const char *string);

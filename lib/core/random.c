@@ -81,19 +81,51 @@ static uint32_t word(nas_random *random) {
     return random->block[random->used++];
 }
 
-uint64_t nas_random_u64(nas_random *random) {
+static inline uint64_t both_words(nas_random *random) {
+    if (random->used <= 2) { /* both of one block */
+        const uint32_t *at = &random->block[random->used];
+        random->used += 2;
+        return at[0] | (uint64_t)at[1] << 32;
+    }
     uint64_t low = word(random);
     return low | (uint64_t)word(random) << 32;
 }
 
+uint64_t nas_random_u64(nas_random *random) {
+    return both_words(random);
+}
+
+#ifdef __SIZEOF_INT128__
+/* value % n without a division for the n of most decisions: by 2^64 / n, rounded down, the quotient
+ * is exact or one too small. */
+static inline uint64_t remainder_of(uint64_t value, uint64_t n) {
+#define R(n) UINT64_MAX / (n)
+    static const uint64_t reciprocal[65] = {
+        0,     R(1),  R(2),  R(3),  R(4),  R(5),  R(6),  R(7),  R(8),  R(9),  R(10), R(11), R(12),
+        R(13), R(14), R(15), R(16), R(17), R(18), R(19), R(20), R(21), R(22), R(23), R(24), R(25),
+        R(26), R(27), R(28), R(29), R(30), R(31), R(32), R(33), R(34), R(35), R(36), R(37), R(38),
+        R(39), R(40), R(41), R(42), R(43), R(44), R(45), R(46), R(47), R(48), R(49), R(50), R(51),
+        R(52), R(53), R(54), R(55), R(56), R(57), R(58), R(59), R(60), R(61), R(62), R(63), R(64)};
+#undef R
+    if (n >= NI_COUNT(reciprocal)) return value % n;
+    __extension__ typedef unsigned __int128 wide;
+    uint64_t left = value - (uint64_t)((wide)value * reciprocal[n] >> 64) * n;
+    return left < n ? left : left - n;
+}
+#else
+static inline uint64_t remainder_of(uint64_t value, uint64_t n) {
+    return value % n;
+}
+#endif
+
 uint64_t nas_random_below(nas_random *random, uint64_t n) {
     if (n == 0) return 0;
-    /* The last, incomplete run of n values is drawn again. It is shorter than n: most values are below
-     * it without the division that says how long it is. */
+    /* The last, incomplete run of n values is drawn again. It is shorter than n: most values are
+     * below it without the division that says how long it is. */
     for (;;) {
-        uint64_t value = nas_random_u64(random);
+        uint64_t value = both_words(random);
         if (value <= UINT64_MAX - n || value <= UINT64_MAX - (UINT64_MAX % n + 1) % n)
-            return value % n;
+            return remainder_of(value, n);
     }
 }
 

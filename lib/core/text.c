@@ -6,8 +6,13 @@ void ni_text_init(ni_text *text, nas_context *context) {
     *text = (ni_text){.context = context};
 }
 
+void ni_text_lend(ni_text *text, nas_context *context, char *buffer, size_t capacity) {
+    *text = (ni_text){.context = context, .data = buffer, .capacity = capacity, .lent = buffer};
+    buffer[0] = 0;
+}
+
 void ni_text_free(ni_text *text) {
-    ni_free(text->context, text->data);
+    if (text->data != text->lent) ni_free(text->context, text->data);
     *text = (ni_text){.context = text->context};
 }
 
@@ -31,6 +36,18 @@ static bool reserve(ni_text *text, size_t n) {
     }
     if (wanted <= text->capacity) return true;
     if (wanted < 64) wanted = 64;
+    if (text->lent && text->data == text->lent) {
+        if (wanted < 2 * text->capacity) wanted = 2 * text->capacity;
+        char *own = ni_alloc(text->context, wanted);
+        if (!own) {
+            text->status = NAS_E_MEMORY;
+            return false;
+        }
+        memcpy(own, text->data, text->n + 1);
+        text->data = own;
+        text->capacity = wanted;
+        return true;
+    }
     void *data = text->data;
     text->status = ni_array_grow(text->context, &data, &text->capacity, wanted, 1);
     text->data = data;
@@ -38,7 +55,7 @@ static bool reserve(ni_text *text, size_t n) {
 }
 
 void ni_text_add_n(ni_text *text, const char *bytes, size_t n) {
-    if (!reserve(text, n)) return;
+    if ((text->status < 0 || n >= text->capacity - text->n) && !reserve(text, n)) return;
     if (n) memcpy(text->data + text->n, bytes, n);
     text->n += n;
     text->data[text->n] = 0;

@@ -148,6 +148,7 @@ nas_status nas_model_train_with(nas_model *m, const nas_dataset *data,
         ni_options(m->context, &t.hooks, sizeof t.hooks, sizeof t.hooks, hooks, "nas_train_hooks"));
     NI_TRY(ni_fit_check(nas_arch_space(m->arch), data));
     NI_TRY(ni_arch_network(&net, &build, m->arch, o.dropout));
+    build.drop_path = o.drop_path;
     NI_TRY(ni_trainer_create(&t.trainer, m->context, &net, &o));
     nas_status status = fit(m, &t, data, &o);
     ni_trainer_free(t.trainer);

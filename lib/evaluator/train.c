@@ -31,6 +31,7 @@ static nas_status trial_options(const evaluator *e, const nas_proposal *asked, c
     if (ni_arch_hyper(arch, "weight_decay", &v)) o->weight_decay = v;
     if (ni_arch_hyper(arch, "label_smoothing", &v)) o->label_smoothing = v;
     if (ni_arch_hyper(arch, "dropout", &v)) o->dropout = v;
+    if (ni_arch_hyper(arch, "drop_path", &v)) o->drop_path = v;
     if (ni_arch_hyper(arch, "epochs", &v)) o->epochs = v;
     if (ni_arch_hyper(arch, "batch", &v)) {
         if (!(v >= 1 && v <= 65536))
@@ -188,6 +189,7 @@ static nas_status run(trial *t, const nas_proposal *asked, const nas_arch *arch)
     NI_TRY(look(t, asked));
     NI_TRY(trial_options(e, asked, arch, t->began, &o));
     NI_TRY(ni_arch_network(&net, &build, arch, o.dropout));
+    build.drop_path = o.drop_path;
     NI_TRY(ni_trainer_create(&t->trainer, e->context, &net, &o));
     NI_TRY(load(t));
     ni_fit fit = {t->trainer, e->data,     &o,
@@ -257,6 +259,10 @@ static void identity(const nas_train_options *o, ni_text *text) {
     ni_text_f64(text, o->data_fraction);
     ni_text_f(text, " validate=%" PRId32 " use_validation=%" PRId32 " seed=%" PRIu64, o->validate,
               o->use_validation, o->seed);
+    if (o->drop_path > 0) { /* stores of trainings without it stay as they were */
+        ni_text_add(text, " drop_path=");
+        ni_text_f64(text, o->drop_path);
+    }
 }
 
 nas_status nas_evaluator_train(nas_evaluator **out, nas_context *context,
@@ -314,6 +320,7 @@ const char *nas_evaluator_settings(const char *name) {
            "label_smoothing = 0: of the cross-entropy, 0 .. 1\n"
            "clip = 0: global norm of the gradient; 0: none\n"
            "dropout = 0: before the classifier\n"
+           "drop_path = 0: of operations in cells, grows to this linearly\n"
            "ema = 0: decay of averaged weights; 0: none\n"
            "data_fraction = 1: of the training split\n"
            "validate = 1: 1 after each epoch, 2 at the end, 0 never\n"
@@ -331,7 +338,8 @@ nas_status nas_evaluator_named(nas_evaluator **out, nas_context *context, const 
         static const char *const known[] = {"train", "table"};
         const char *near = ni_nearest(name ? name : "", known, NI_COUNT(known));
         return ni_fail(context, NAS_E_NOT_FOUND, "there is no evaluator '%.80s'%s%s%s",
-                       name ? name : "", near ? "; did you mean '" : "; there are 'train' and 'table",
+                       name ? name : "",
+                       near ? "; did you mean '" : "; there are 'train' and 'table",
                        near ? near : "", near ? "'?" : "'");
     }
     nas_train_options o = NAS_TRAIN_OPTIONS_INIT;

@@ -289,14 +289,18 @@ nas_status ni_correct(nas_graph *g, ni_node logits, ni_node labels, ni_node *out
     return plain(g, NI_OP_CORRECT, in, 2, out);
 }
 
-nas_status ni_dropout(nas_graph *g, ni_node x, double drop, bool per_image, ni_node *out) {
+static nas_status check_drop(nas_graph *g, const char *what, double drop) {
+    char d[NI_NUMBER_TEXT];
+    if (drop >= 0 && drop < 1) return NAS_OK;
+    return ni_fail(g->context, NAS_E_INVALID, "%s drops %s: it must be at least 0, below 1", what,
+                   ni_f64_text(d, drop));
+}
+
+static nas_status drop_out(nas_graph *g, ni_node x, double drop, bool per_image, bool scheduled,
+                           ni_node *out) {
     ni_attr attr = no_attr();
     ni_node mask;
-    if (!(drop >= 0 && drop < 1)) {
-        char d[NI_NUMBER_TEXT];
-        return ni_fail(g->context, NAS_E_INVALID,
-                       "dropout drops %s: it must be at least 0, below 1", ni_f64_text(d, drop));
-    }
+    NI_TRY(check_drop(g, "dropout", drop));
     if ((g->mode == NI_EVAL || drop == 0) && x < g->nodes.n) {
         *out = x;
         return NAS_OK;
@@ -304,7 +308,22 @@ nas_status ni_dropout(nas_graph *g, ni_node x, double drop, bool per_image, ni_n
     ni_shape shape = kept(g, x, per_image ? 1 : 15);
     attr.dropout.drop = drop;
     attr.dropout.ordinal = g->dropouts;
+    attr.dropout.scheduled = scheduled;
     NI_TRY(ni_node_add(g, NI_OP_DROPOUT_MASK, &attr, &shape, NULL, 0, &mask));
     g->dropouts++;
     return per_image ? ni_mul_row(g, x, mask, out) : ni_mul(g, x, mask, out);
+}
+
+nas_status ni_dropout(nas_graph *g, ni_node x, double drop, bool per_image, ni_node *out) {
+    return drop_out(g, x, drop, per_image, false, out);
+}
+
+nas_status ni_graph_drop_path(nas_graph *g, double drop) {
+    NI_TRY(check_drop(g, "drop-path", drop));
+    g->drop_path = drop;
+    return NAS_OK;
+}
+
+nas_status ni_drop_path(nas_graph *g, ni_node x, ni_node *out) {
+    return drop_out(g, x, g->drop_path, true, true, out);
 }

@@ -248,8 +248,9 @@ void ni_range_dropout_mask(const ni_lane *l, const ni_step *s, int64_t u0, int64
                             s->attr.dropout.ordinal};
     uint64_t key = ni_hash(identity, sizeof identity);
     const uint32_t halves[2] = {(uint32_t)key, (uint32_t)(key >> 32)};
-    uint64_t limit = (uint64_t)(s->attr.dropout.drop * 4294967296.0);
-    double kept = 1 / (1 - s->attr.dropout.drop);
+    double drop = s->attr.dropout.drop * (s->attr.dropout.scheduled ? l->p->run->drop_scale : 1);
+    uint64_t limit = (uint64_t)(drop * 4294967296.0);
+    double kept = 1 / (1 - drop);
     uint32_t words[4] = {0};
     (void)part;
     for (int64_t i = u0; i < u1; i++) {

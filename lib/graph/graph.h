@@ -144,6 +144,10 @@ nas_status ni_correct(nas_graph *g, ni_node logits, ni_node labels, ni_node *out
 /* Bernoulli keep mask / keep; identity in NI_EVAL. per_image: one draw an image (drop-path). Draws
  * are by (run's key, node, element): the same for any number of threads. */
 nas_status ni_dropout(nas_graph *g, ni_node x, double drop, bool per_image, ni_node *out);
+/* Drop-path: whole images of x are dropped, with the graph's probability (0 until it is set) times the
+ * run's drop_scale; those kept grow by as much. */
+nas_status ni_drop_path(nas_graph *g, ni_node x, ni_node *out);
+nas_status ni_graph_drop_path(nas_graph *g, double drop); /* of what is built from now on */
 
 /* Gradient of y (shape [1], or with seed a node of y's shape) with respect to each of x; a zero
  * constant where y does not depend on it. */
@@ -202,6 +206,7 @@ typedef struct {
     uint64_t random_key[2];    /* dropout: e.g. seed and step */
     bool update_state;         /* running statistics */
     double *seconds;           /* NULL, or ni_program_steps of them: the time of each is added */
+    double drop_scale;         /* 0 to 1: how far drop-path has come */
 } ni_run;
 /* Uses the context's threads (or the calling one alone inside ni_serial). Allocates nothing.
  * Bits do not depend on the number of threads. */

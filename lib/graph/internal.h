@@ -86,7 +86,7 @@ typedef union {
     } labels;
     struct {
         double drop;
-        uint64_t ordinal;
+        uint64_t ordinal, scheduled; /* scheduled 1: times the run's drop_scale */
     } dropout;
 } ni_attr;
 
@@ -120,6 +120,7 @@ struct nas_graph {
     const char *label; /* what new nodes are labelled with, or NULL */
     uint32_t inputs;   /* numbers given away */
     uint32_t dropouts;
+    double drop_path;  /* of ni_drop_path */
     uint32_t programs; /* made of it: then it is frozen */
     ni_node auxiliary; /* NI_NONE: none */
     double auxiliary_weight;

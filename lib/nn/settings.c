@@ -29,6 +29,7 @@ nas_status nas_train_options_set(nas_context *context, nas_train_options *option
         ROW(label_smoothing, NI_OPTION_F64),
         ROW(clip, NI_OPTION_F64),
         ROW(dropout, NI_OPTION_F64),
+        ROW(drop_path, NI_OPTION_F64),
         ROW(ema, NI_OPTION_F64),
         ROW(data_fraction, NI_OPTION_F64),
         ROW(validate, NI_OPTION_I32),

@@ -51,6 +51,7 @@ nas_status ni_train_options_check(nas_context *context, const nas_train_options 
         {"label_smoothing", o->label_smoothing, 0, 1},
         {"clip", o->clip, 0, 1e30},
         {"dropout", o->dropout, 0, 0.99},
+        {"drop_path", o->drop_path, 0, 0.99},
         {"ema", o->ema, 0, 0.9999999},
         {"data_fraction", o->data_fraction, 1e-9, 1},
         {"validate", o->validate, 0, 2},
@@ -248,7 +249,8 @@ static void average_piece(void *user, uint32_t piece, uint32_t lane) {
     t->kernels.axpby(u->keep, t->average, 1 - u->keep, t->values, t->average, from, to);
 }
 
-static nas_status step(ni_trainer *t, const float *images, const int32_t *labels, double rate) {
+static nas_status step(ni_trainer *t, const float *images, const int32_t *labels, double rate,
+                       double progress) {
     const void *inputs[2];
     inputs[t->train_step.image_input] = images;
     inputs[t->train_step.label_input] = labels;
@@ -260,6 +262,7 @@ static nas_status step(ni_trainer *t, const float *images, const int32_t *labels
     run.outputs = t->train_results;
     run.random_key[0] = t->o.seed;
     run.random_key[1] = t->steps;
+    run.drop_scale = progress;
     run.update_state = true;
     NI_TRY(ni_program_run(t->train, &run));
     update u = {t, rate, 1, 0};
@@ -301,7 +304,8 @@ nas_status ni_trainer_run(ni_trainer *t, const ni_batches *data, uint64_t epoch,
         uint64_t now = first_step + (uint64_t)(index - from);
         NI_TRY(data->next(data->user, epoch, index, &images, &labels, &fill));
         double rate = ni_learning_rate(&t->o, now, total_steps, (double)data->batches);
-        NI_TRY(step(t, images, labels, rate));
+        double progress = total_steps ? (double)now / (double)total_steps : 0;
+        NI_TRY(step(t, images, labels, rate, progress < 1 ? progress : 1));
         if (!isfinite(t->loss)) {
             char text[NI_NUMBER_TEXT];
             return ni_fail(t->context, NAS_E_DIVERGED,

@@ -61,27 +61,32 @@ static void text_of(const nas_space *s, const nas_value *values, ni_text *text) 
     }
 }
 
-nas_status ni_arch_make(nas_arch **out, const nas_space *s, const nas_value *values) {
+/* Most architectures' texts are as long as those before: room for one of that length is taken
+ * with the architecture, and only a longer one costs an allocation of its own. */
+enum { TEXT_LEAST = 64 };
+
+nas_status ni_arch_begin(nas_arch **out, const nas_space *s, const nas_value *values) {
     size_t n = s->decisions.n;
-    ni_text text;
-    ni_text_init(&text, s->context);
-    text_of(s, values, &text);
-    if (text.status < 0) {
-        nas_status status = text.status;
-        ni_text_free(&text);
-        return status;
-    }
-    nas_arch *arch = ni_alloc(s->context, sizeof *arch + n * sizeof(nas_value) + text.n + 1);
-    if (!arch) {
-        ni_text_free(&text);
-        return NAS_E_MEMORY;
-    }
+    size_t room = atomic_load_explicit(&s->text_room, memory_order_relaxed);
+    if (room < TEXT_LEAST) room = TEXT_LEAST;
+    nas_arch *arch = ni_alloc(s->context, sizeof *arch + n * sizeof(nas_value) + room);
+    if (!arch) return NAS_E_MEMORY;
     memset(arch, 0, sizeof *arch);
     atomic_init(&arch->owners, 1);
     atomic_init(&arch->network_hash, 0);
     atomic_init(&arch->costed, 0);
     arch->space = s;
-    for (uint32_t d = 0; d < n; d++) {
+    arch->text = "";
+    arch->room = room;
+    ni_arch_set(arch, values);
+    *out = arch;
+    return NAS_OK;
+}
+
+void ni_arch_set(nas_arch *arch, const nas_value *values) {
+    const nas_space *s = arch->space;
+    atomic_store_explicit(&arch->costed, 0, memory_order_relaxed);
+    for (uint32_t d = 0; d < s->decisions.n; d++) {
         nas_value value = {0, 0};
         if (ni_decision_active(s, values, d)) {
             if (s->decisions.items[d].about.kind == NAS_DECISION_REAL)
@@ -91,14 +96,45 @@ nas_status ni_arch_make(nas_arch **out, const nas_space *s, const nas_value *val
         }
         arch->values[d] = value;
     }
-    char *copy = (char *)&arch->values[n];
-    memcpy(copy, ni_text_get(&text), text.n + 1);
-    arch->text = copy;
-    arch->hash = ni_hash_seeded(copy, text.n, s->hash);
+}
+
+nas_status ni_arch_end(nas_arch **out, nas_arch *arch) {
+    const nas_space *s = arch->space;
+    size_t n = s->decisions.n;
+    ni_text text;
+    ni_text_lend(&text, s->context, (char *)&arch->values[n], arch->room);
+    text_of(s, arch->values, &text);
+    nas_status status = text.status;
+    if (status >= 0 && text.data != text.lent) {
+        nas_arch *longer =
+            ni_realloc(s->context, arch, sizeof *arch + n * sizeof(nas_value) + text.n + 1);
+        if (longer) {
+            arch = longer;
+            memcpy(&arch->values[n], text.data, text.n + 1);
+            arch->room = text.n + 1;
+            nas_space *learns = (nas_space *)(uintptr_t)s;
+            atomic_store_explicit(&learns->text_room, text.n + 1, memory_order_relaxed);
+        } else {
+            status = NAS_E_MEMORY;
+        }
+    }
+    if (status < 0) {
+        ni_text_free(&text);
+        ni_free(s->context, arch);
+        return status;
+    }
+    arch->text = (const char *)&arch->values[n];
+    arch->hash = ni_hash_seeded(arch->text, text.n, s->hash);
     ni_text_free(&text);
     ni_space_hold(s);
     *out = arch;
     return NAS_OK;
+}
+
+nas_status ni_arch_make(nas_arch **out, const nas_space *s, const nas_value *values) {
+    nas_arch *arch;
+    NI_TRY(ni_arch_begin(&arch, s, values));
+    return ni_arch_end(out, arch);
 }
 
 nas_status nas_arch_create(nas_arch **out, const nas_space *space, const nas_value *values,
@@ -128,14 +164,15 @@ nas_status nas_arch_create(nas_arch **out, const nas_space *space, const nas_val
     return ni_arch_make(out, space, values);
 }
 
-/* One name=value of a text. */
-static nas_status parse_pair(const nas_space *s, const char *at, size_t n, nas_value *values,
-                             bool *given) {
+/* One name=value of a text, from its character `place` (from 1) on. */
+static nas_status parse_pair(const nas_space *s, const char *at, size_t n, size_t place,
+                             nas_value *values, bool *given) {
     const char *equals = memchr(at, '=', n);
     char name[NI_NAME_MOST + 1];
     uint32_t d;
     if (!equals || equals == at || (size_t)(equals - at) > NI_NAME_MOST)
-        return ni_fail(s->context, NAS_E_SYNTAX, "architecture: '%.*s' is not 'decision=value'",
+        return ni_fail(s->context, NAS_E_SYNTAX,
+                       "architecture: character %zu: '%.*s' is not 'decision=value'", place,
                        (int)(n < 60 ? n : 60), at);
     memcpy(name, at, (size_t)(equals - at));
     name[equals - at] = 0;
@@ -146,11 +183,13 @@ static nas_status parse_pair(const nas_space *s, const char *at, size_t n, nas_v
             known[k] = s->decisions.items[k].name;
         const char *near = ni_nearest(name, known, k);
         return ni_fail(s->context, NAS_E_SYNTAX,
-                       "architecture: space '%s' has no decision '%s'%s%s%s", s->name, name,
-                       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+                       "architecture: character %zu: space '%s' has no decision '%s'%s%s%s", place,
+                       s->name, name, near ? "; did you mean '" : "", near ? near : "",
+                       near ? "'?" : "");
     }
     if (given[d])
-        return ni_fail(s->context, NAS_E_SYNTAX, "architecture: '%s' is given twice", name);
+        return ni_fail(s->context, NAS_E_SYNTAX, "architecture: character %zu: '%s' is given twice",
+                       place, name);
     size_t length = n - (size_t)(equals + 1 - at);
     if (!ni_value_parse(&s->decisions.items[d], equals + 1, length, &values[d])) {
         const ni_decision *decision = &s->decisions.items[d];
@@ -162,8 +201,10 @@ static nas_status parse_pair(const nas_space *s, const char *at, size_t n, nas_v
         if (decision->alternatives)
             near = ni_nearest(wrong, (const char *const *)decision->alternatives,
                               decision->about.n_alternatives);
-        return ni_fail(s->context, NAS_E_SYNTAX, "architecture: '%s' cannot be '%s'%s%s%s", name,
-                       wrong, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        return ni_fail(s->context, NAS_E_SYNTAX,
+                       "architecture: character %zu: '%s' cannot be '%s'%s%s%s",
+                       place + (size_t)(equals + 1 - at), name, wrong,
+                       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
     given[d] = true;
     return NAS_OK;
@@ -198,6 +239,7 @@ static nas_status parse_template(const nas_space *s, const char *text, nas_value
 
 static nas_status parse(const nas_space *s, const char *text, nas_value *values, bool *given) {
     const ni_template *t = s->template;
+    const char *whole = text;
     size_t used = 0;
     while (*text == ' ')
         text++;
@@ -214,7 +256,7 @@ static nas_status parse(const nas_space *s, const char *text, nas_value *values,
         while (*text == ' ' || *text == ',')
             text++;
         size_t n = strcspn(text, " ,");
-        if (n) NI_TRY(parse_pair(s, text, n, values, given));
+        if (n) NI_TRY(parse_pair(s, text, n, (size_t)(text - whole) + 1, values, given));
         text += n;
     }
     for (uint32_t d = 0; d < s->decisions.n; d++) {
@@ -380,7 +422,8 @@ nas_status nas_arch_costs(const nas_arch *arch, nas_arch_cost *out) {
     NI_TRY(ni_enter(arch->space->context));
     if (!arch->space->template)
         return ni_fail(arch->space->context, NAS_E_UNSUPPORTED,
-                       "space '%s' has no network template, and so no costs", arch->space->name);
+                       "%sspace '%s' has no network template, and so no costs", arch->space->place,
+                       arch->space->name);
     NI_TRY(ni_arch_costs_cached(arch, &cost));
     return ni_answer(arch->space->context, out, cost, sizeof *cost, sizeof *cost, "nas_arch_cost");
 }
@@ -394,9 +437,61 @@ static nas_status quick_costs(const nas_arch *arch, double *costs) {
     costs[NI_COST_PARAMS] = (double)sum.params;
     costs[NI_COST_MACS] = (double)sum.macs;
     costs[NI_COST_WEIGHT_BYTES] = 4 * (double)sum.params;
+    costs[NI_COST_ACTIVATION_BYTES] = (double)sum.activation; /* of chains */
+    costs[NI_COST_DEPTH] = (double)sum.depth;
     costs[NI_COST_PUBLISHED_FLOPS] =
         t->published_extra < 0 ? -1 : (double)(sum.macs + t->published_extra);
     return NAS_OK;
+}
+
+static bool is_chain(const nas_space *s) {
+    return s->template && s->template->ops->walk && s->template->ops->walk->chain;
+}
+
+bool ni_space_needs_network(const nas_space *s) {
+    for (size_t i = 0; i < s->constraints.n; i++)
+        if (s->constraints.items[i].network && !is_chain(s)) return true;
+    return false;
+}
+
+void ni_arch_numbers(const nas_arch *arch, double *numbers) {
+    const nas_space *s = arch->space;
+    for (uint32_t d = 0; d < s->decisions.n; d++)
+        numbers[d] = !ni_decision_active(s, arch->values, d) ? (double)NAN
+                     : s->decisions.items[d].about.kind == NAS_DECISION_REAL
+                         ? arch->values[d].real
+                         : (double)arch->values[d].integer;
+}
+
+/* What is known without any cost. */
+static void structure_costs(const nas_arch *arch, double *costs) {
+    const ni_template *t = arch->space->template;
+    costs[NI_COST_CONNECTED] = 1;
+    costs[NI_COST_EDGES] = costs[NI_COST_VERTICES] = 0;
+    if (t && t->ops->structure) t->ops->structure(arch, costs);
+}
+
+static nas_status network_costs(const nas_arch *arch, double *costs) {
+    const nas_arch_cost *cost;
+    NI_TRY(ni_arch_costs_cached(arch, &cost));
+    costs[NI_COST_PARAMS] = (double)cost->params;
+    costs[NI_COST_MACS] = (double)cost->macs;
+    costs[NI_COST_PUBLISHED_FLOPS] = (double)cost->published_flops;
+    costs[NI_COST_ACTIVATION_BYTES] = (double)cost->activation_bytes;
+    costs[NI_COST_WEIGHT_BYTES] = (double)cost->weight_bytes;
+    costs[NI_COST_DEPTH] = (double)cost->depth;
+    return NAS_OK;
+}
+
+nas_status ni_arch_needed_costs(const nas_arch *arch, double *costs) {
+    const nas_space *s = arch->space;
+    bool needed = false;
+    structure_costs(arch, costs);
+    for (size_t i = 0; i < s->constraints.n; i++)
+        needed = needed || s->constraints.items[i].costs;
+    if (!needed) return NAS_OK;
+    nas_status status = ni_space_needs_network(s) ? NAS_E_UNSUPPORTED : quick_costs(arch, costs);
+    return status == NAS_E_UNSUPPORTED ? network_costs(arch, costs) : status;
 }
 
 nas_status ni_arch_violated(const nas_arch *arch, int64_t *constraint) {
@@ -409,20 +504,15 @@ nas_status ni_arch_violated(const nas_arch *arch, int64_t *constraint) {
         values = ni_alloc(s->context, s->decisions.n * sizeof *values);
         if (!values) return NAS_E_MEMORY;
     }
-    for (uint32_t d = 0; d < s->decisions.n; d++)
-        values[d] = !nas_arch_active(arch, d) ? (double)NAN
-                    : s->decisions.items[d].about.kind == NAS_DECISION_REAL
-                        ? arch->values[d].real
-                        : (double)arch->values[d].integer;
+    ni_arch_numbers(arch, values);
     nas_status status = NAS_OK;
-    costs[NI_COST_CONNECTED] = 1;
-    costs[NI_COST_EDGES] = costs[NI_COST_VERTICES] = 0;
-    if (s->template && s->template->ops->structure) s->template->ops->structure(arch, costs);
+    bool chain = is_chain(s);
+    structure_costs(arch, costs);
     /* Those that need no costs first, then those that need no network: they are cheap. */
     for (int pass = 0; pass < 3 && *constraint < 0; pass++) {
         for (size_t i = 0; i < s->constraints.n; i++) {
-            const ni_expr *e = s->constraints.items[i].expr;
-            if ((ni_expr_needs_costs(e) + ni_expr_needs_network(e)) != pass) continue;
+            const ni_constraint *c = &s->constraints.items[i];
+            if (c->costs + (c->network && !chain) != pass) continue;
             if (pass == 1 && !summed && !counted) {
                 status = quick_costs(arch, costs);
                 summed = status >= 0;
@@ -431,18 +521,11 @@ nas_status ni_arch_violated(const nas_arch *arch, int64_t *constraint) {
             }
             if (pass == 2 || (pass == 1 && !summed)) counts = true;
             if (counts && !counted) {
-                const nas_arch_cost *cost;
-                status = ni_arch_costs_cached(arch, &cost);
+                status = network_costs(arch, costs);
                 if (status < 0) break;
-                costs[NI_COST_PARAMS] = (double)cost->params;
-                costs[NI_COST_MACS] = (double)cost->macs;
-                costs[NI_COST_PUBLISHED_FLOPS] = (double)cost->published_flops;
-                costs[NI_COST_ACTIVATION_BYTES] = (double)cost->activation_bytes;
-                costs[NI_COST_WEIGHT_BYTES] = (double)cost->weight_bytes;
-                costs[NI_COST_DEPTH] = (double)cost->depth;
                 counted = true;
             }
-            if (ni_expr_value(e, values, costs) != 0) continue;
+            if (ni_expr_value(c->expr, values, costs) != 0) continue;
             *constraint = (int64_t)i;
             break;
         }
@@ -466,7 +549,15 @@ nas_status nas_arch_check(const nas_arch *arch) {
 
 static nas_status build(void *user, nas_graph *graph, ni_node images, ni_node *logits) {
     const ni_arch_net *net = user;
-    return net->arch->space->template->ops->build(net->arch, graph, images, net->dropout, logits);
+    const ni_template *t = net->arch->space->template;
+    if (net->drop_path > 0 && !t->ops->drops_paths)
+        return ni_fail(
+            ni_graph_context(graph), NAS_E_UNSUPPORTED,
+            "%sspace '%s': drop_path drops operations of cells, and networks of template "
+            "'%s' have none",
+            net->arch->space->place, net->arch->space->name, t->kind);
+    NI_TRY(ni_graph_drop_path(graph, net->drop_path));
+    return t->ops->build(net->arch, graph, images, net->dropout, logits);
 }
 
 nas_status ni_arch_network(ni_net *out, ni_arch_net *net, const nas_arch *arch, double dropout) {

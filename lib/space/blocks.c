@@ -8,6 +8,7 @@ static void destroy(nas_context *context, ni_template *self) {
     blocks_template *t = (blocks_template *)(void *)self;
     ni_free(context, t->operation_hash);
     ni_free(context, t->meaning);
+    ni_free(context, t->operation_text);
     ni_template_free(context, self);
 }
 
@@ -41,7 +42,7 @@ void ni_blocks_outputs(const blocks_template *t, cell *c) {
 
 void ni_blocks_cell(const nas_space *s, const nas_value *values, uint32_t kind, cell *out) {
     const blocks_template *t = blocks_of(s);
-    memset(out, 0, sizeof *out);
+    out->n = 0;
     for (uint32_t i = 0; i < t->most; i++) {
         const block_decisions *d = &t->decisions[kind][i];
         block *b = &out->blocks[i];
@@ -86,38 +87,40 @@ void ni_blocks_set(const nas_space *s, nas_value *values, uint32_t kind, const c
  * each a node of the graph), or the cell's inputs. An identity adds the terms of its source, and
  * nothing adds none; sums and joins have no order. What is left is hashed as a graph. */
 
-enum { TERMS_MOST = 24 };
+enum { TERMS_MOST = 48 }; /* past it an identity is an operation like others */
 typedef struct {
     uint32_t n;
     uint8_t term[TERMS_MOST];
 } meaning;
 
+/* The node added last takes the edges that follow. */
 static uint32_t node(ni_dag *dag, uint64_t label) {
     dag->label[dag->n] = label;
     return dag->n++;
 }
-static void edge(ni_dag *dag, uint32_t from, uint32_t to) {
+static void edge(ni_dag *dag, uint32_t from) {
     dag->from[dag->n_edges] = (uint8_t)from;
-    dag->to[dag->n_edges++] = (uint8_t)to;
+    dag->to[dag->n_edges++] = (uint8_t)(dag->n - 1);
 }
 
+/* Nodes that stand for sums of two terms and more, each with its edges. */
+typedef struct {
+    uint32_t n, node[BLOCK_STATES_MOST], edge[BLOCK_STATES_MOST], terms[BLOCK_STATES_MOST];
+} sum_list;
+
 /* A node that stands for the sum: the term itself where there is one, the node of an equal sum
- * where there is one already. */
-static uint32_t sum_node(ni_dag *dag, uint64_t label, const meaning *m, uint32_t from) {
+ * where there is one already. A cell has no more sums than states. */
+static uint32_t sum_node(ni_dag *dag, sum_list *sums, uint64_t label, const meaning *m) {
     if (m->n == 1) return m->term[0];
-    for (uint32_t v = from; v < dag->n; v++) {
-        uint32_t n = 0;
-        bool equal = dag->label[v] == label;
-        for (uint32_t e = 0; equal && e < dag->n_edges; e++) {
-            if (dag->to[e] != v) continue;
-            equal = n < m->n && dag->from[e] == m->term[n];
-            n++;
-        }
-        if (equal && n == m->n) return v;
-    }
-    uint32_t v = node(dag, label);
-    for (uint32_t i = 0; i < m->n; i++)
-        edge(dag, m->term[i], v);
+    for (uint32_t i = 0; i < sums->n; i++)
+        if (sums->terms[i] == m->n && memcmp(&dag->from[sums->edge[i]], m->term, m->n) == 0)
+            return sums->node[i];
+    uint32_t v = node(dag, label), i = sums->n++;
+    sums->node[i] = v;
+    sums->edge[i] = dag->n_edges;
+    sums->terms[i] = m->n;
+    for (uint32_t k = 0; k < m->n; k++)
+        edge(dag, m->term[k]);
     return v;
 }
 
@@ -134,7 +137,9 @@ static void add_cell(const nas_space *s, ni_dag *dag, uint32_t kind, const cell 
     const blocks_template *t = blocks_of(s);
     meaning states[BLOCK_STATES_MOST];
     uint64_t base = (uint64_t)(kind + 1) << 32;
-    uint32_t from = dag->n;
+    uint32_t empty = 0;
+    sum_list sums;
+    sums.n = 0;
     bool strided = t->n_kinds == 1 || kind == 1; /* identities on the inputs change the size */
     for (uint32_t v = 0; v < 2; v++) {
         states[v].n = 1;
@@ -143,54 +148,52 @@ static void add_cell(const nas_space *s, ni_dag *dag, uint32_t kind, const cell 
     for (uint32_t i = 0; i < c->n; i++) {
         const block *b = &c->blocks[i];
         meaning *m = &states[i + 2];
-        uint32_t joined = b->joined ? node(dag, base + 4) : 0;
         m->n = 0;
         for (int k = 0; k < 2; k++) {
             const meaning *source = &states[b->in[k]];
             ni_meaning what = t->meaning[b->op[k]];
             uint8_t term;
             if (what == NI_MEANS_NOTHING || source->n == 0) continue;
-            if (what == NI_MEANS_IDENTITY && !(strided && b->in[k] < 2) && !b->joined &&
-                m->n + source->n <= TERMS_MOST) {
+            bool identity = what == NI_MEANS_IDENTITY && !(strided && b->in[k] < 2);
+            if (identity && !b->joined && m->n + source->n < TERMS_MOST) {
                 add_terms(m, source->term, source->n);
                 continue;
             }
-            uint32_t in = sum_node(dag, base + 3, source, from);
-            if (what == NI_MEANS_IDENTITY && !(strided && b->in[k] < 2) && b->joined) {
-                edge(dag, in, joined);
-                continue;
+            term = (uint8_t)sum_node(dag, &sums, base + 3, source);
+            if (!identity || !b->joined) {
+                uint32_t in = term;
+                term = (uint8_t)node(dag, t->operation_hash[b->op[k]] + base);
+                edge(dag, in);
             }
-            term = (uint8_t)node(dag, t->operation_hash[b->op[k]] + base);
-            edge(dag, in, term);
-            if (b->joined)
-                edge(dag, term, joined);
-            else
-                add_terms(m, &term, 1);
+            add_terms(m, &term, 1);
         }
         if (b->joined) {
+            uint32_t joined = node(dag, base + 4);
+            for (uint32_t k = 0; k < m->n; k++)
+                edge(dag, m->term[k]);
             m->n = 1;
             m->term[0] = (uint8_t)joined;
         }
     }
-    uint32_t out = node(dag, base + 5);
+    uint32_t outputs[BLOCK_STATES_MOST];
     for (uint32_t i = 0; i < c->n_outputs; i++) {
         const meaning *m = &states[c->outputs[i]];
-        edge(dag, m->n ? sum_node(dag, base + 3, m, from) : node(dag, base + 6), out);
+        if (m->n == 0 && !empty) empty = node(dag, base + 6);
+        outputs[i] = m->n ? sum_node(dag, &sums, base + 3, m) : empty;
     }
+    node(dag, base + 5);
+    for (uint32_t i = 0; i < c->n_outputs; i++)
+        edge(dag, outputs[i]);
 }
 
 /* What no output needs goes. */
 static void prune(ni_dag *dag, const uint64_t *kinds, uint32_t n_kinds) {
-    bool needed[NI_DAG_MOST] = {false}, more = true;
+    bool needed[NI_DAG_MOST];
     uint32_t number[NI_DAG_MOST], n = 0, n_edges = 0;
     for (uint32_t v = 0; v < dag->n; v++)
-        for (uint32_t k = 0; k < n_kinds; k++)
-            needed[v] = needed[v] || dag->label[v] == kinds[k];
-    while (more) {
-        more = false;
-        for (uint32_t e = dag->n_edges; e-- > 0;)
-            if (needed[dag->to[e]] && !needed[dag->from[e]]) needed[dag->from[e]] = more = true;
-    }
+        needed[v] = dag->label[v] == kinds[0] || dag->label[v] == kinds[n_kinds - 1];
+    for (uint32_t e = dag->n_edges; e-- > 0;)
+        if (needed[dag->to[e]]) needed[dag->from[e]] = true;
     for (uint32_t v = 0; v < dag->n; v++) {
         if (!needed[v]) continue;
         number[v] = n;
@@ -339,20 +342,20 @@ nas_status ni_blocks_graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t 
     return NAS_OK;
 }
 
-static const ni_template_ops ops = {destroy,
-                                    ni_blocks_build,
-                                    NULL,
-                                    ni_blocks_hash,
-                                    structure,
-                                    ni_blocks_graphs,
-                                    ni_blocks_text,
-                                    ni_blocks_parse,
-                                    ni_blocks_piece,
-                                    &ni_blocks_walk,
-                                    NULL,
-                                    paths,
-                                    ni_blocks_mutate,
-                                    NULL};
+static const ni_template_ops ops = {
+    .destroy = destroy,
+    .build = ni_blocks_build,
+    .network_hash = ni_blocks_hash,
+    .structure = structure,
+    .graphs = ni_blocks_graphs,
+    .text = ni_blocks_text,
+    .parse = ni_blocks_parse,
+    .piece = ni_blocks_piece,
+    .walk = &ni_blocks_walk,
+    .drops_paths = true,
+    .paths = paths,
+    .mutate = ni_blocks_mutate,
+};
 
 /* ---- from YAML ----------------------------------------------------------------------------------
  */
@@ -503,10 +506,17 @@ static nas_status read_all(ni_load *l, const ni_yaml *network, const ni_yaml *pa
     NI_TRY(place_cells(l, network, t, rule));
     t->operation_hash = ni_calloc(l->context, t->n_operations, sizeof *t->operation_hash);
     t->meaning = ni_calloc(l->context, t->n_operations, sizeof *t->meaning);
-    if (!t->operation_hash || !t->meaning) return NAS_E_MEMORY;
+    t->operation_text = ni_calloc(l->context, (size_t)t->n_operations * BLOCK_STATES_MOST,
+                                  sizeof *t->operation_text);
+    if (!t->operation_hash || !t->meaning || !t->operation_text) return NAS_E_MEMORY;
     for (uint32_t k = 0; k < t->n_operations; k++) {
         /* the upper half says the kind of cell, the lower must not be a small number */
         t->operation_hash[k] = (ni_hash_text(names[k]) & UINT32_MAX) | 0x80;
+        for (uint32_t v = 0; v < BLOCK_STATES_MOST; v++) {
+            operation_text *o = &t->operation_text[k * BLOCK_STATES_MOST + v];
+            ni_scope_text(o->text, sizeof o->text, ", ('%s', %" PRIu32 ")", names[k], v);
+            o->n = (uint32_t)strlen(o->text);
+        }
         t->meaning[k] = strcmp(names[k], "none") == 0           ? NI_MEANS_NOTHING
                         : strcmp(names[k], "skip_connect") == 0 ? NI_MEANS_IDENTITY
                                                                 : NI_MEANS_OPERATION;

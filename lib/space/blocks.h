@@ -30,6 +30,11 @@ typedef struct {
     int64_t h, w; /* of what comes in at state 1 */
     int64_t channels;
 } cell_site;
+/* An operation on a state in a genotype: ", ('sep_conv_3x3', 0)". */
+typedef struct {
+    uint32_t n;
+    char text[NI_NAME_MOST + 13];
+} operation_text;
 typedef struct {
     ni_template base;
     uint32_t n_kinds; /* 1: one cell for both places; else normal, reduce */
@@ -46,6 +51,7 @@ typedef struct {
     uint32_t first[2], n_operations; /* first decision of each kind */
     uint64_t *operation_hash;
     ni_meaning *meaning;
+    operation_text *operation_text; /* of [operation][state] */
 } blocks_template;
 
 static inline const blocks_template *blocks_of(const nas_space *s) {

@@ -106,6 +106,9 @@ static nas_status build_block(const nas_space *s, nas_graph *g, uint32_t number,
                       2 * i + k);
         NI_TRY(ni_site_build(&t->base, g, ni_blocks_operation(s, b->op[k]), scope, stride,
                              site->channels, false, states[b->in[k]], &made));
+        /* as DARTS does (cnn/model.py): what passes on its input is not dropped */
+        if (made != states[b->in[k]] && t->meaning[b->op[k]] != NI_MEANS_NOTHING)
+            NI_TRY(ni_drop_path(g, made, &made));
         if (t->meaning[b->op[k]] != NI_MEANS_NOTHING || b->joined)
             terms[n++] = made;
         else
@@ -349,4 +352,4 @@ static nas_status walk_end(const nas_space *s, uint64_t state, bool *connected,
     return close_kind(t, t->n_kinds - 1, state, cost);
 }
 
-const ni_walk_ops ni_blocks_walk = {walk_start, walk_step, walk_end};
+const ni_walk_ops ni_blocks_walk = {walk_start, walk_step, walk_end, false};

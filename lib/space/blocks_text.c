@@ -7,37 +7,42 @@
 /* ---- writing ------------------------------------------------------------------------------------
  */
 
-static void genotype_half(const nas_space *s, const char *name, const cell *c, ni_text *to) {
-    ni_text_add(to, name);
-    ni_text_add(to, "=[");
+/* A literal, whose length is known. */
+#define PUT(to, literal) ni_text_add_n(to, literal, sizeof(literal) - 1)
+
+static void genotype_half(const nas_space *s, bool reduce, const cell *c, ni_text *to) {
+    const blocks_template *t = blocks_of(s);
+    const char *name = reduce ? "reduce" : "normal";
+    enum { LENGTH = 6 };
+    ni_text_add_n(to, name, LENGTH);
+    PUT(to, "=[");
     for (uint32_t i = 0; i < c->n; i++)
         for (int k = 0; k < 2; k++) {
-            ni_text_add(to, i || k ? ", ('" : "('");
-            ni_text_add(to, ni_blocks_operation(s, c->blocks[i].op[k]));
-            ni_text_add(to, "', ");
-            ni_text_small(to, c->blocks[i].in[k]);
-            ni_text_add(to, ")");
+            const block *b = &c->blocks[i];
+            const operation_text *o = &t->operation_text[b->op[k] * BLOCK_STATES_MOST + b->in[k]];
+            uint32_t first = i || k ? 0 : 2; /* without the ", " before it */
+            ni_text_add_n(to, o->text + first, o->n - first);
         }
-    ni_text_add(to, "], ");
-    ni_text_add(to, name);
-    ni_text_add(to, "_concat=[");
+    PUT(to, "], ");
+    ni_text_add_n(to, name, LENGTH);
+    PUT(to, "_concat=[");
     for (uint32_t i = 0; i < c->n_outputs; i++) {
-        if (i) ni_text_add(to, ", ");
+        if (i) PUT(to, ", ");
         ni_text_small(to, c->outputs[i]);
     }
-    ni_text_add(to, "]");
+    PUT(to, "]");
     bool joined = false;
     for (uint32_t i = 0; i < c->n; i++)
         joined = joined || c->blocks[i].joined;
     if (!joined) return;
-    ni_text_add(to, ", ");
-    ni_text_add(to, name);
-    ni_text_add(to, "_join=[");
+    PUT(to, ", ");
+    ni_text_add_n(to, name, LENGTH);
+    PUT(to, "_join=[");
     for (uint32_t i = 0; i < c->n; i++) {
-        if (i) ni_text_add(to, ", ");
+        if (i) PUT(to, ", ");
         ni_text_add(to, c->blocks[i].joined ? "'concat'" : "'add'");
     }
-    ni_text_add(to, "]");
+    PUT(to, "]");
 }
 
 void ni_blocks_text(const nas_space *s, const nas_value *values, ni_text *to) {
@@ -46,11 +51,11 @@ void ni_blocks_text(const nas_space *s, const nas_value *values, ni_text *to) {
     ni_blocks_cell(s, values, 0, &cells[0]);
     ni_blocks_cell(s, values, t->n_kinds - 1, &cells[1]);
     if (t->text == TEXT_GENOTYPE) {
-        ni_text_add(to, "Genotype(");
-        genotype_half(s, "normal", &cells[0], to);
-        ni_text_add(to, ", ");
-        genotype_half(s, "reduce", &cells[1], to);
-        ni_text_add(to, ")");
+        PUT(to, "Genotype(");
+        genotype_half(s, false, &cells[0], to);
+        PUT(to, ", ");
+        genotype_half(s, true, &cells[1], to);
+        PUT(to, ")");
         return;
     }
     for (uint32_t kind = 0; kind < t->n_kinds; kind++)
@@ -171,11 +176,13 @@ static nas_status outputs(scanner *r, const char *name, const cell *c) {
 
 static nas_status wrong_blocks(const scanner *r, const char *name, uint32_t edges) {
     const blocks_template *t = blocks_of(r->s);
+    char blocks[32];
+    ni_scope_text(blocks, sizeof blocks,
+                  t->least < t->most ? "%" PRIu32 " to %" PRIu32 : "%" PRIu32, t->least, t->most);
     return ni_fail(r->s->context, NAS_E_SYNTAX,
                    "architecture: character %zu: %s has %" PRIu32
-                   " edges, and space '%s' needs two "
-                   "for each of its %" PRIu32 " to %" PRIu32 " blocks",
-                   place(r), name, edges, r->s->name, t->least, t->most);
+                   " edges, and space '%s' needs two for each of its %s blocks",
+                   place(r), name, edges, r->s->name, blocks);
 }
 
 static nas_status check_inputs(const scanner *r, const char *name, const cell *c) {

@@ -238,7 +238,7 @@ static nas_status walk_end(const nas_space *s, uint64_t state, bool *connected,
     return NAS_OK;
 }
 
-static const ni_walk_ops walk = {walk_start, walk_step, walk_end};
+static const ni_walk_ops walk = {walk_start, walk_step, walk_end, false};
 
 /* ---- a mutation of the authors' own
  * -------------------------------------------------------------- */
@@ -301,15 +301,34 @@ static nas_status paths(const nas_arch *arch, uint8_t *set, uint64_t *most) {
  */
 
 static const ni_template_ops named_ops = {
-    destroy, ni_cells_build, costs, ni_cells_hash, structure, ni_cells_graphs, NULL,
-    NULL,    ni_cells_piece, &walk, NULL,          paths,     mutate,          NULL};
-static const ni_template_ops published_ops = {destroy,        ni_cells_build,
-                                              costs,          ni_cells_hash,
-                                              structure,      ni_cells_graphs,
-                                              own_text,       own_parse,
-                                              ni_cells_piece, &walk,
-                                              NULL,           paths,
-                                              mutate,         ni_cells_published_hash};
+    .destroy = destroy,
+    .build = ni_cells_build,
+    .costs = costs,
+    .network_hash = ni_cells_hash,
+    .structure = structure,
+    .graphs = ni_cells_graphs,
+    .piece = ni_cells_piece,
+    .walk = &walk,
+    .drops_paths = true,
+    .paths = paths,
+    .mutate = mutate,
+};
+static const ni_template_ops published_ops = {
+    .destroy = destroy,
+    .build = ni_cells_build,
+    .costs = costs,
+    .network_hash = ni_cells_hash,
+    .structure = structure,
+    .graphs = ni_cells_graphs,
+    .text = own_text,
+    .parse = own_parse,
+    .piece = ni_cells_piece,
+    .walk = &walk,
+    .drops_paths = true,
+    .paths = paths,
+    .mutate = mutate,
+    .published_hash = ni_cells_published_hash,
+};
 
 nas_status ni_cells_create(ni_template **out, const nas_space *space,
                            const ni_cells_options *options, uint32_t first_decision, int64_t height,

@@ -102,7 +102,9 @@ static nas_status cell(const ni_cells *c, const nas_arch *arch, nas_graph *g, in
             ni_text_free(&scope);
             NI_TRY(status);
             /* An edge without an operation adds nothing. */
-            if (c->meaning[values[e].integer] != NI_MEANS_NOTHING) in[n++] = made;
+            if (c->meaning[values[e].integer] == NI_MEANS_NOTHING) continue;
+            if (made != nodes[c->o.edge_from[e]]) NI_TRY(ni_drop_path(g, made, &made));
+            in[n++] = made;
         }
         if (n == 0)
             NI_TRY(nas_graph_zero(g, nodes[0], 1, &nodes[to]));

@@ -96,7 +96,11 @@ uint64_t ni_cells_published_hash(const nas_arch *arch) {
 }
 
 bool ni_cells_connected(const nas_arch *arch) {
-    meaning nodes[NI_CELL_NODES_MOST];
-    mean_nodes(arch, nodes);
-    return nodes[cells_of(arch)->o.n_nodes - 1].n > 0;
+    const ni_cells *c = cells_of(arch);
+    const nas_value *values = arch->values + c->base.first_decision;
+    uint32_t reached = 1; /* bits of nodes; edges stand in the order of where they lead */
+    for (uint32_t e = 0; e < c->o.n_edges; e++)
+        if (c->meaning[values[e].integer] != NI_MEANS_NOTHING)
+            reached |= (reached >> c->o.edge_from[e] & 1) << c->o.edge_to[e];
+    return reached >> (c->o.n_nodes - 1) & 1;
 }

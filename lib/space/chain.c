@@ -149,6 +149,42 @@ static nas_status quick(const nas_arch *arch, ni_walk_cost *out) {
     return NAS_OK;
 }
 
+static void ends_of(const numbers *all, double *least, double *most) {
+    *least = INFINITY;
+    *most = 0;
+    for (uint32_t i = 0; i < all->n; i++) {
+        *least = fmin(*least, (double)all->value[i]);
+        *most = fmax(*most, (double)all->value[i]);
+    }
+}
+
+/* Parameters grow with every filter's size and number, whatever the anchors. So the least have the
+ * smallest filters: each layer takes the image, or, where that is less with what it saves the
+ * classifier, the layer before it (more anchors cost more than they save). The most have the
+ * largest: the first j - 1 layers go to all after them, the others to the classifier, for some j,
+ * and a layer to which fewer channels come than the image has takes the image. */
+static void params_range(const nas_space *space, double *least, double *most) {
+    const chain_template *t = chain_of(space);
+    double height[2], width[2], filters[2];
+    ends_of(&t->heights, &height[0], &height[1]);
+    ends_of(&t->widths, &width[0], &width[1]);
+    ends_of(&t->filters, &filters[0], &filters[1]);
+    const double n = t->n, image = (double)t->base.channels, classes = (double)t->base.classes;
+    double each = height[0] * width[0] * filters[0]; /* weights for one channel that comes in */
+    double apart = n * (each * image + 2 * filters[0]) + (n * filters[0] + 1) * classes;
+    double chained =
+        each * (image + (n - 1) * filters[0]) + 2 * n * filters[0] + (filters[0] + 1) * classes;
+    *least = fmin(apart, chained);
+    *most = 0;
+    each = height[1] * width[1] * filters[1];
+    for (uint32_t j = 1; j <= t->n; j++) {
+        double all = 2 * n * filters[1] + ((n - j + 1) * filters[1] + 1) * classes;
+        for (uint32_t i = 1; i <= t->n; i++)
+            all += each * fmax(image, (i < j ? i - 1 : j - 1) * filters[1]);
+        *most = fmax(*most, all);
+    }
+}
+
 static uint64_t network_hash(const nas_arch *arch) {
     const chain_template *t = chain_of(arch->space);
     bool taken[CHAIN_LAYERS_MOST] = {false};
@@ -207,8 +243,14 @@ static nas_status graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t *n)
     return NAS_OK;
 }
 
-static const ni_template_ops ops = {destroy, build, NULL, network_hash, NULL, graphs, NULL,
-                                    NULL,    NULL,  NULL, quick,        NULL, NULL,   NULL};
+static const ni_template_ops ops = {
+    .destroy = destroy,
+    .build = build,
+    .network_hash = network_hash,
+    .graphs = graphs,
+    .quick = quick,
+    .params_range = params_range,
+};
 
 /* ---- from YAML ----------------------------------------------------------------------------------
  */

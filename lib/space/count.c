@@ -51,7 +51,7 @@ uint64_t ni_decision_choices(const ni_decision *d) {
     return d->about.kind == NAS_DECISION_REAL ? 1 : d->about.n_alternatives;
 }
 
-bool ni_decision_active(const nas_space *space, const nas_value *values, uint32_t d) {
+bool ni_condition_met(const nas_space *space, const nas_value *values, uint32_t d) {
     const nas_decision *about = &space->decisions.items[d].about;
     while (about->condition >= 0) {
         if (values[about->condition].integer != about->condition_alternative) return false;
@@ -68,10 +68,20 @@ static uint64_t multiply(uint64_t a, uint64_t b) {
 /* Product over what hangs on alternative k of d. */
 static uint64_t hanging(const nas_space *s, uint32_t d, int64_t k) {
     uint64_t product = 1;
-    for (size_t c = d + 1; c < s->decisions.n; c++) {
+    for (uint32_t c = d + 1; c < s->decisions.items[d].dependents_end; c++) {
         const nas_decision *about = &s->decisions.items[c].about;
         if (about->condition == (int32_t)d && about->condition_alternative == k)
             product = multiply(product, s->subtree[c]);
+    }
+    return product;
+}
+
+double ni_space_hanging(const nas_space *s, uint32_t d, int64_t k) {
+    double product = 1;
+    for (uint32_t c = d + 1; c < s->decisions.items[d].dependents_end; c++) {
+        const nas_decision *about = &s->decisions.items[c].about;
+        if (about->condition == (int32_t)d && about->condition_alternative == k)
+            product *= (double)s->subtree[c];
     }
     return product;
 }
@@ -86,7 +96,9 @@ nas_status ni_space_count_subtrees(nas_space *s) {
     s->count = 1;
     for (size_t c = 0; c < s->decisions.n; c++) {
         int32_t on = s->decisions.items[c].about.condition;
-        if (on >= 0) s->decisions.items[on].has_dependents = true;
+        if (on < 0) continue;
+        s->decisions.items[on].has_dependents = true;
+        s->decisions.items[on].dependents_end = (uint32_t)c + 1;
     }
     for (uint32_t d = (uint32_t)s->decisions.n; d-- > 0;) {
         const ni_decision *decision = &s->decisions.items[d];
@@ -118,7 +130,7 @@ static nas_status big_subtree(const nas_space *s, uint32_t d, big *out) {
     big_set(out, 0);
     for (uint32_t k = 0; status >= 0 && k < decision->about.n_alternatives; k++) {
         big_set(&work[0], 1);
-        for (uint32_t c = d + 1; status >= 0 && c < s->decisions.n; c++) {
+        for (uint32_t c = d + 1; status >= 0 && c < decision->dependents_end; c++) {
             const nas_decision *about = &s->decisions.items[c].about;
             if (about->condition != (int32_t)d || about->condition_alternative != (int32_t)k)
                 continue;
@@ -162,8 +174,9 @@ nas_status nas_space_count(const nas_space *space, uint64_t *count, char *digits
     *count = space->count;
     if (space->count == UINT64_MAX)
         return ni_fail(space->context, NAS_E_LIMIT,
-                       "space '%s' has 2^64-1 architectures or more: ask for the digits",
-                       space->name);
+                       "%sspace '%s' has 2^64-1 architectures or more, too many for a number of 64 "
+                       "bits: ask for the digits",
+                       space->place, space->name);
     return NAS_OK;
 }
 
@@ -190,7 +203,7 @@ static void assign(const nas_space *s, uint32_t d, uint64_t index, nas_value *va
         index -= part;
     }
     values[d].integer = k;
-    for (uint32_t c = d + 1; c < s->decisions.n; c++) {
+    for (uint32_t c = d + 1; c < s->decisions.items[d].dependents_end; c++) {
         const nas_decision *about = &s->decisions.items[c].about;
         if (about->condition != (int32_t)d || about->condition_alternative != (int32_t)k) continue;
         assign(s, c, index % s->subtree[c], values);
@@ -243,7 +256,7 @@ static void draw_own(const nas_space *s, nas_random *random, uint32_t d, nas_val
         double limit = pass == 2 ? nas_random_uniform(random) * sum : 0;
         for (uint32_t k = 0; k < a->n_alternatives; k++) {
             double logarithm = 0;
-            for (uint32_t c = d + 1; c < s->decisions.n; c++) {
+            for (uint32_t c = d + 1; c < s->decisions.items[d].dependents_end; c++) {
                 const nas_decision *about = &s->decisions.items[c].about;
                 if (about->condition == (int32_t)d && about->condition_alternative == (int32_t)k)
                     logarithm += log((double)s->subtree[c]);
@@ -263,7 +276,7 @@ static void draw_own(const nas_space *s, nas_random *random, uint32_t d, nas_val
 void ni_space_draw_dependents(const nas_space *s, nas_random *random, uint32_t d,
                               nas_value *values) {
     if (!has_dependents(s, d)) return;
-    for (uint32_t c = d + 1; c < s->decisions.n; c++) {
+    for (uint32_t c = d + 1; c < s->decisions.items[d].dependents_end; c++) {
         const nas_decision *about = &s->decisions.items[c].about;
         if (about->condition == (int32_t)d &&
             about->condition_alternative == (int32_t)values[d].integer)

@@ -51,11 +51,11 @@ static nas_status encode_paths(const nas_arch *arch, double *out, size_t capacit
                             ? s->template->ops->paths(arch, NULL, &n)
                             : NAS_E_UNSUPPORTED;
     if (status == NAS_E_UNSUPPORTED)
-        return ni_fail(s->context, status, "space '%s' has no cells whose paths could be encoded",
-                       s->name);
+        return ni_fail(s->context, status, "%sspace '%s' has no cells whose paths could be encoded",
+                       s->place, s->name);
     if (status == NAS_E_LIMIT)
-        return ni_fail(s->context, status, "cells of space '%s' have more than %d possible paths",
-                       s->name, NI_PATHS_MOST);
+        return ni_fail(s->context, status, "%scells of space '%s' have more than %d possible paths",
+                       s->place, s->name, NI_PATHS_MOST);
     NI_TRY(status);
     NI_TRY(room(s, (size_t)n, out, capacity, needed));
     if (!out) return NAS_OK;

@@ -49,9 +49,9 @@ static nas_status check_overrides(ni_load *l) {
             for (uint32_t k = 0; p && k < p->n && n < 64; k++)
                 known[n++] = p->keys[k]->text;
             const char *near = ni_nearest(name, known, n);
-            return ni_fail(l->context, NAS_E_NOT_FOUND, "space '%s' has no parameter '%s'%s%s%s",
-                           l->space->name, name, near ? "; did you mean '" : "", near ? near : "",
-                           near ? "'?" : "");
+            return ni_yaml_fail(&l->document, p ? p : l->document.root, NAS_E_NOT_FOUND,
+                                "space '%s' has no parameter '%s'%s%s%s", l->space->name, name,
+                                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
         }
         if (!ni_parse_f64(equals + 1, strlen(equals + 1), &value) || !isfinite(value))
             return ni_fail(l->context, NAS_E_INVALID, "parameter '%s': '%.40s' is not a number",
@@ -183,8 +183,17 @@ nas_status ni_load_word(ni_load *l, const ni_yaml *map, const char *key, const c
         return NAS_OK;
     }
     const char *near = at->kind == NI_YAML_SCALAR ? ni_nearest(at->text, known, n) : NULL;
-    return ni_yaml_fail(&l->document, at, NAS_E_INVALID, "%s must be %s, ...; did you mean '%s'?",
-                        key, known[0], near ? near : known[0]);
+    char all[160] = "";
+    for (uint32_t i = 0; i < n; i++) {
+        size_t length = strlen(all);
+        ni_scope_text(all + length, sizeof all - length, "%s%s",
+                      i == 0       ? ""
+                      : i + 1 == n ? " or "
+                                   : ", ",
+                      known[i]);
+    }
+    return ni_yaml_fail(&l->document, at, NAS_E_INVALID, "%s must be %s%s%s%s", key, all,
+                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 nas_status ni_load_operations(ni_load *l, const ni_yaml *map, const char *key, const char **names,
@@ -533,6 +542,19 @@ static nas_status read_constraints(ni_load *l, const ni_yaml *constraints) {
     return NAS_OK;
 }
 
+static nas_status keep_place(ni_load *l, const ni_yaml *at) {
+    ni_text place;
+    ni_text_init(&place, l->context);
+    ni_text_f(&place, "%s:%" PRIu32 ":%" PRIu32 ": ", l->document.origin, at->line, at->column);
+    nas_status status = place.status;
+    char *kept = status < 0 ? NULL : ni_strdup(l->context, ni_text_get(&place));
+    ni_text_free(&place);
+    if (!kept) return NAS_E_MEMORY;
+    ni_free(l->context, l->space->place);
+    l->space->place = kept;
+    return NAS_OK;
+}
+
 static nas_status read_document(ni_load *l, const char *text, size_t n) {
     static const char *const known[] = {"space",  "about",     "parameters",  "network", "cell",
                                         "layers", "decisions", "constraints", NULL};
@@ -580,7 +602,14 @@ static nas_status read_document(ni_load *l, const char *text, size_t n) {
                                l->width, l->channels, l->classes));
     }
     if (constraints) NI_TRY(read_constraints(l, constraints));
+    NI_TRY(keep_place(l, part ? part : decisions ? decisions : root));
     NI_TRY(keep_text(l, text, n));
+    if (l->space->decisions.n == 0)
+        return ni_yaml_fail(&l->document,
+                            part        ? part
+                            : decisions ? decisions
+                                        : root,
+                            NAS_E_INVALID, "space '%s' has no decisions", l->space->name);
     return nas_space_finish(l->space);
 }
 

@@ -18,7 +18,8 @@ typedef struct {
     nas_decision about;
     char *name;
     char **alternatives;
-    bool has_dependents; /* set when the space is finished */
+    bool has_dependents;     /* set when the space is finished */
+    uint32_t dependents_end; /* none of them is this one or a later one */
 } ni_decision;
 
 /* ---- expressions (expr.c) -------------------------------------------------------------------- */
@@ -74,6 +75,7 @@ void ni_expr_bounds(const ni_expr *expr, double *low, double *high);
 typedef struct {
     char *text, *where; /* where: "file:line:column", NULL: made call by call */
     ni_expr *expr;
+    bool costs, network; /* it needs them: ni_expr_needs_costs, ni_expr_needs_network */
 } ni_constraint;
 typedef struct {
     char *name;
@@ -94,6 +96,7 @@ typedef struct {
 } ni_piece;
 typedef struct {
     int64_t params, macs, activation, depth;
+    int64_t peak; /* bytes of activations that live at once, its input among them */
     ni_shape out;
 } ni_site_cost;
 
@@ -101,6 +104,7 @@ typedef struct {
  * decisions are taken in their order; `state` is all that the costs of later ones depend on. */
 typedef struct {
     int64_t params, macs;
+    int64_t activation, depth; /* the most of all parts, their sum: ni_walk_ops.chain */
 } ni_walk_cost;
 typedef struct {
     /* NAS_E_UNSUPPORTED where this space's costs do not come about so. cost: of what no decision
@@ -112,7 +116,20 @@ typedef struct {
                        uint64_t *next, bool *allowed, ni_walk_cost *cost);
     /* After the last: adds what is left. */
     nas_status (*end)(const nas_space *space, uint64_t state, bool *connected, ni_walk_cost *cost);
+    /* Each part takes what the one before it made, and nothing else: activation and depth of the
+     * network come out of those of its parts. */
+    bool chain;
 } ni_walk_ops;
+
+/* Draws inside bounds in a template's own way (as ni_walk_* do by the walk; matrix_draw.c). */
+typedef struct {
+    /* NAS_E_UNSUPPORTED: not of this space. */
+    nas_status (*create)(void **out, const nas_space *space);
+    void (*destroy)(nas_context *context, void *self);
+    double (*ways)(const void *self); /* 0: for certain there is none */
+    /* The template's decisions into values. */
+    void (*draw)(const void *self, nas_random *random, nas_value *values);
+} ni_inside_ops;
 
 typedef struct {
     void (*destroy)(nas_context *context, ni_template *self);
@@ -142,6 +159,10 @@ typedef struct {
     nas_status (*mutate)(const nas_space *space, const char *rule, nas_random *random,
                          nas_value *values);
     uint64_t (*published_hash)(const nas_arch *arch); /* NULL: network_hash */
+    bool drops_paths; /* its build calls ni_drop_path */
+    const ni_inside_ops *inside; /* NULL: draws inside bounds are the walk's, or there are none */
+    /* Parameters: the least and the most of all networks of the space. NULL: not known. */
+    void (*params_range)(const nas_space *space, double *least, double *most);
 } ni_template_ops;
 struct ni_template {
     const ni_template_ops *ops;
@@ -192,8 +213,8 @@ nas_status ni_halves(nas_graph *g, const char *conv_1, const char *conv_2, const
                      int64_t filters, bool relu, int32_t affine, int32_t track, double epsilon,
                      double momentum, nas_node in, nas_node *out);
 
-/* Hash of a graph with labels, equal for isomorphic ones: rounds of hashes of neighbours, both
- * ways (graph_hash.c). At most NI_DAG_MOST nodes; to[i] > from[i] is not needed. */
+/* Hash of a graph with labels, equal for isomorphic ones (graph_hash.c). At most NI_DAG_MOST nodes.
+ * Edges lead from lower to higher numbers and stand in the order of `to`. */
 enum { NI_DAG_MOST = 192, NI_DAG_EDGES = 2048 };
 typedef struct {
     uint32_t n, n_edges;
@@ -213,10 +234,12 @@ void ni_draw_join(ni_draw_graph *d, uint32_t from, uint32_t to, const char *labe
 /* ---- the space -------------------------------------------------------------------------------- */
 
 typedef struct ni_walk ni_walk;
+typedef struct ni_inside ni_inside;
 struct nas_space {
     nas_context *context;
     _Atomic uint64_t owners;
     char *name, *text;
+    char *place; /* "file:line:column: " of what its decisions come from; "": made call by call */
     uint64_t hash;
     NI_ARRAY(ni_decision) decisions;
     NI_ARRAY(ni_constraint) constraints;
@@ -228,12 +251,15 @@ struct nas_space {
      * saturated at UINT64_MAX. */
     uint64_t *subtree;
     uint64_t count;      /* saturated */
+    _Atomic size_t text_room; /* bytes of the longest text so far */
     ni_mutex *lock;      /* guards what follows, which is made when first needed */
     uint64_t *feasible;
     size_t n_feasible;
     bool listed;
-    ni_walk *walk;
-    bool walk_tried;
+    ni_inside *inside;
+    bool inside_tried;
+    _Atomic(ni_walk *) table; /* of costs, made when many were asked for */
+    _Atomic uint32_t sums;    /* how many were */
 };
 
 struct nas_arch {
@@ -244,11 +270,15 @@ struct nas_arch {
     _Atomic int costed;
     nas_arch_cost cost;
     const char *text; /* behind the values */
+    size_t room;      /* bytes there */
     nas_value values[];
 };
 
 /* Does decision d apply under these values? */
-bool ni_decision_active(const nas_space *space, const nas_value *values, uint32_t d);
+bool ni_condition_met(const nas_space *space, const nas_value *values, uint32_t d);
+static inline bool ni_decision_active(const nas_space *space, const nas_value *values, uint32_t d) {
+    return space->decisions.items[d].about.condition < 0 || ni_condition_met(space, values, d);
+}
 uint64_t ni_decision_choices(const ni_decision *d); /* values it may take; a real: 1 */
 bool ni_space_find_decision(const nas_space *space, const char *name, uint32_t *out);
 /* An unfinished space is being built: NAS_E_STATE otherwise, and the other way round. */
@@ -270,19 +300,67 @@ void ni_space_draw_dependents(const nas_space *space, nas_random *random, uint32
 /* Draws inside bounds (walk.c). NAS_E_UNSUPPORTED where costs do not come about decision by decision.
  * a, b: NULL, or two architectures of which one must have each value. */
 bool ni_walk_helps(const nas_space *s); /* there are bounds, and a template that says how */
+/* Bounds that the constraints set on each cost: those of ni_expr_bounds, all in one. */
+void ni_space_bounds(const nas_space *s, double low[NI_COST_COUNT], double high[NI_COST_COUNT]);
+/* Params and macs, from all costs that are but another form of them. */
+void ni_space_two_bounds(const nas_space *s, const double *lows, const double *highs, double low[2],
+                         double high[2]);
+/* Decisions beside the template's hang on none of its own: its networks count equally often. */
+bool ni_space_template_apart(const nas_space *s);
+
+/* Draws of the template's decisions inside bounds, by the walk or in its own way (inside.c). *out
+ * NULL: there are no bounds that help. a, b: NULL, or parents (by the walk alone). */
+nas_status ni_inside_create(ni_inside **out, const nas_space *s, const nas_arch *a,
+                            const nas_arch *b);
+void ni_inside_free(ni_inside *inside);
+double ni_inside_ways(const ni_inside *inside);
+bool ni_inside_range(const ni_inside *inside, double least[2], double most[2]);
+bool ni_inside_draw(const ni_inside *inside, nas_random *random, nas_value *values);
+
+/* Looks for architectures where draws fail (descend.c): down on how far the constraints are missed,
+ * then a random walk among those that satisfy them. *out NULL: none was found, and *reached is what
+ * one says about it. inside: NULL, or where descents begin. */
+typedef struct {
+    uint64_t tried;
+    int64_t cost;       /* whose bound no one of them met; -1: each was met by some */
+    bool above;         /* all are above it */
+    double best, bound; /* nearest that was reached */
+    uint32_t bounds;    /* how many costs are bounded */
+} ni_reached;
+nas_status ni_descend(const nas_space *s, const ni_inside *inside, nas_random *random,
+                      nas_value *values, nas_arch **out, ni_reached *reached);
 nas_status ni_walk_create(ni_walk **out, const nas_space *s, const nas_arch *a, const nas_arch *b);
+/* The costs alone, for ni_walk_look_up; of any space whose template has a walk. */
+nas_status ni_walk_table(ni_walk **out, const nas_space *s);
+/* What ni_walk_sum adds up, from a table; false: not there. */
+bool ni_walk_look_up(const ni_walk *w, const nas_arch *arch, ni_walk_cost *out);
 void ni_walk_free(ni_walk *w);
 double ni_walk_ways(const ni_walk *w); /* how many ways; 0: for certain there is none */
+/* Least and most params and macs of all that is connected, if it must be; false: there is nothing. */
+bool ni_walk_range(const ni_walk *w, double least[2], double most[2]);
 bool ni_walk_exact(const ni_walk *w);  /* none of them leaves the bounds */
 /* The template's decisions into values. false: not found in 200000 draws (sums were rounded). */
 bool ni_walk_draw(const ni_walk *w, nas_random *random, nas_value *values);
 /* Parameters and multiply-accumulates of one architecture, added up decision by decision. */
 nas_status ni_walk_sum(const nas_arch *arch, ni_walk_cost *out, bool *connected);
 
+/* An architecture without text and hash, to be judged by ni_arch_violated: then ended, which takes it
+ * over, or set to other values, or freed by ni_free. */
+nas_status ni_arch_begin(nas_arch **out, const nas_space *space, const nas_value *values);
+void ni_arch_set(nas_arch *arch, const nas_value *values);
+nas_status ni_arch_end(nas_arch **out, nas_arch *arch);
 /* Makes the architecture; no check of constraints. Values of inactive decisions become 0. */
 nas_status ni_arch_make(nas_arch **out, const nas_space *space, const nas_value *values);
 /* First constraint that does not hold: its index, or -1; costs are made if one asks for them. */
 nas_status ni_arch_violated(const nas_arch *arch, int64_t *constraint);
+/* Values as expressions take them: NAN where a decision is not active. One a decision. */
+void ni_arch_numbers(const nas_arch *arch, double *numbers);
+/* NI_COST_COUNT costs, as far as the constraints need them. */
+nas_status ni_arch_needed_costs(const nas_arch *arch, double *costs);
+bool ni_space_needs_network(const nas_space *s); /* a constraint needs a network to be built */
+const char *ni_cost_text(uint32_t cost);
+/* Product of the assignments of what hangs on alternative k of d. */
+double ni_space_hanging(const nas_space *s, uint32_t d, int64_t k);
 nas_status ni_arch_costs_cached(const nas_arch *arch, const nas_arch_cost **out);
 void ni_value_text(const ni_decision *d, const nas_value *value, ni_text *to);
 bool ni_value_parse(const ni_decision *d, const char *text, size_t n, nas_value *out);

@@ -3,30 +3,7 @@
  * output is pruned before anything else. */
 #include <inttypes.h>
 #include <math.h>
-#include "load.h"
-
-enum { VERTICES_MOST = 8 };
-typedef struct {
-    ni_template base;
-    uint32_t vertices, n_operations;
-    uint32_t edge[VERTICES_MOST][VERTICES_MOST]; /* decision of [from][to] */
-    uint32_t operation[VERTICES_MOST];           /* decision of an interior vertex */
-    int64_t channels, stages, modules;
-    uint64_t *operation_hash;
-} matrix_template;
-
-/* What is left of a cell. Vertex 0 is the input, n - 1 the output. */
-typedef struct {
-    uint32_t n, edges;
-    bool connected;
-    uint8_t to[VERTICES_MOST];         /* of each vertex: bits of those it feeds */
-    uint8_t from[VERTICES_MOST];       /* ... of those that feed it */
-    uint32_t operation[VERTICES_MOST]; /* of interior ones */
-} pruned;
-
-static const matrix_template *matrix_of(const nas_space *s) {
-    return (const matrix_template *)(const void *)s->template;
-}
+#include "matrix.h"
 
 static void destroy(nas_context *context, ni_template *self) {
     matrix_template *t = (matrix_template *)(void *)self;
@@ -74,10 +51,10 @@ static uint64_t network_hash(const nas_arch *arch) {
     if (!p.connected) return t->base.identity;
     dag.n = p.n;
     dag.n_edges = 0;
-    for (uint32_t a = 0; a < p.n; a++) {
-        dag.label[a] = a == 0 ? 1 : a + 1 == p.n ? 2 : t->operation_hash[p.operation[a]];
-        for (uint32_t b = a + 1; b < p.n; b++) {
-            if (!(p.to[a] >> b & 1)) continue;
+    for (uint32_t b = 0; b < p.n; b++) {
+        dag.label[b] = b == 0 ? 1 : b + 1 == p.n ? 2 : t->operation_hash[p.operation[b]];
+        for (uint32_t a = 0; a < b; a++) {
+            if (!(p.from[b] >> a & 1)) continue;
             dag.from[dag.n_edges] = (uint8_t)a;
             dag.to[dag.n_edges++] = (uint8_t)b;
         }
@@ -200,39 +177,63 @@ static nas_status add(const matrix_template *t, uint64_t kind, uint64_t alternat
     return NAS_OK;
 }
 
-static nas_status add_modules(const matrix_template *t, const pruned *p, int64_t h, int64_t w,
-                              int64_t in, int64_t made, int64_t times, ni_walk_cost *out) {
-    int64_t channels[VERTICES_MOST];
-    if (!p->connected || times == 0) return NAS_OK;
-    vertex_channels(p, in, made, channels);
-    for (uint32_t v = 1; v < p->n; v++) {
+void ni_matrix_channels(const matrix_template *t, const pruned *p, int64_t stage,
+                        int64_t *channels) {
+    int64_t out = t->channels << stage;
+    vertex_channels(p, stage ? out / 2 : out, out, channels);
+}
+
+/* The projections of `times` modules that take `in` channels. */
+static nas_status add_projections(const matrix_template *t, const pruned *p, int64_t stage,
+                                  int64_t in, int64_t times, ni_walk_cost *out) {
+    int64_t channels[VERTICES_MOST], h = t->base.height >> stage, w = t->base.width >> stage;
+    if (times == 0) return NAS_OK;
+    ni_matrix_channels(t, p, stage, channels);
+    for (uint32_t v = 1; v < p->n; v++)
         if (p->from[v] & 1) NI_TRY(add(t, PIECE_PROJECT, 0, h, w, in, channels[v], times, out));
-        if (v + 1 < p->n)
-            NI_TRY(add(t, PIECE_OPERATION, p->operation[v], h, w, channels[v], channels[v], times,
-                       out));
+    return NAS_OK;
+}
+
+nas_status ni_matrix_frame_cost(const matrix_template *t, const pruned *p, ni_walk_cost *out) {
+    int64_t channels = t->channels, in = t->channels;
+    memset(out, 0, sizeof *out);
+    NI_TRY(
+        add(t, PIECE_STEM, 0, t->base.height, t->base.width, t->base.channels, channels, 1, out));
+    for (int64_t stage = 0; stage < t->stages; stage++) {
+        channels = t->channels << stage;
+        /* the first of a stack takes what the one before it made */
+        if (p->connected) {
+            NI_TRY(add_projections(t, p, stage, in, 1, out));
+            NI_TRY(add_projections(t, p, stage, channels, t->modules - 1, out));
+        }
+        in = channels;
     }
+    out->params += (channels + 1) * t->base.classes;
+    out->macs += channels * t->base.classes;
+    return NAS_OK;
+}
+
+nas_status ni_matrix_operation_cost(const matrix_template *t, uint32_t operation,
+                                    const int64_t *channels, ni_walk_cost *out) {
+    for (int64_t stage = 0; stage < t->stages; stage++)
+        NI_TRY(add(t, PIECE_OPERATION, operation, t->base.height >> stage, t->base.width >> stage,
+                   channels[stage], channels[stage], t->modules, out));
     return NAS_OK;
 }
 
 static nas_status quick(const nas_arch *arch, ni_walk_cost *out) {
     const matrix_template *t = matrix_of(arch->space);
-    int64_t h = t->base.height, w = t->base.width, channels = t->channels, in = t->channels;
+    int64_t channels[MATRIX_STAGES_MOST][VERTICES_MOST], one[MATRIX_STAGES_MOST];
     pruned p;
     prune(arch->space, arch->values, &p);
-    NI_TRY(add(t, PIECE_STEM, 0, h, w, t->base.channels, channels, 1, out));
-    for (int64_t stack = 0; stack < t->stages; stack++) {
-        if (stack) {
-            h /= 2;
-            w /= 2;
-            channels *= 2;
-        }
-        /* the first of a stack takes what the one before it made */
-        NI_TRY(add_modules(t, &p, h, w, in, channels, 1, out));
-        in = channels;
-        NI_TRY(add_modules(t, &p, h, w, in, channels, t->modules - 1, out));
+    NI_TRY(ni_matrix_frame_cost(t, &p, out));
+    for (int64_t stage = 0; p.connected && stage < t->stages; stage++)
+        ni_matrix_channels(t, &p, stage, channels[stage]);
+    for (uint32_t v = 1; p.connected && v + 1 < p.n; v++) {
+        for (int64_t stage = 0; stage < t->stages; stage++)
+            one[stage] = channels[stage][v];
+        NI_TRY(ni_matrix_operation_cost(t, p.operation[v], one, out));
     }
-    out->params += (channels + 1) * t->base.classes;
-    out->macs += channels * t->base.classes;
     return NAS_OK;
 }
 
@@ -266,20 +267,23 @@ static nas_status build(const nas_arch *arch, nas_graph *g, ni_node images, doub
 
 static void text(const nas_space *s, const nas_value *values, ni_text *to) {
     const matrix_template *t = matrix_of(s);
+    char rows[VERTICES_MOST * (2 * VERTICES_MOST + 2) + 16];
+    size_t n = 0;
     for (uint32_t a = 0; a < t->vertices; a++) {
-        ni_text_add(to, a ? ",[" : "[[");
+        rows[n++] = a ? ',' : '[';
         for (uint32_t b = 0; b < t->vertices; b++) {
-            if (b) ni_text_add_char(to, ',');
-            ni_text_add_char(to, b > a && values[t->edge[a][b]].integer ? '1' : '0');
+            rows[n++] = b ? ',' : '[';
+            rows[n++] = b > a && values[t->edge[a][b]].integer ? '1' : '0';
         }
-        ni_text_add(to, "]");
+        rows[n++] = ']';
     }
+    ni_text_add_n(to, rows, n);
     ni_text_add(to, "],['input'");
     for (uint32_t v = 1; v + 1 < t->vertices; v++) {
         const ni_decision *d = &s->decisions.items[t->operation[v]];
-        ni_text_add(to, ",'");
+        ni_text_add_n(to, ",'", 2);
         ni_text_add(to, d->alternatives[values[t->operation[v]].integer]);
-        ni_text_add(to, "'");
+        ni_text_add_char(to, '\'');
     }
     ni_text_add(to, ",'output']");
 }
@@ -460,8 +464,20 @@ static nas_status graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t *n)
     return NAS_OK;
 }
 
-static const ni_template_ops ops = {destroy, build, NULL, network_hash, structure, graphs, text,
-                                    parse,   piece, NULL, quick,        paths,     mutate, NULL};
+static const ni_template_ops ops = {
+    .destroy = destroy,
+    .build = build,
+    .network_hash = network_hash,
+    .structure = structure,
+    .graphs = graphs,
+    .text = text,
+    .parse = parse,
+    .piece = piece,
+    .quick = quick,
+    .paths = paths,
+    .mutate = mutate,
+    .inside = &ni_matrix_inside,
+};
 
 /* ---- from YAML ----------------------------------------------------------------------------------
  */
@@ -480,7 +496,7 @@ static nas_status read_all(ni_load *l, const ni_yaml *network, const ni_yaml *pa
     NI_TRY(ni_yaml_keys(&l->document, part, "cell", part_known));
     NI_TRY(ni_load_batch_norm(l, network, &t->base.bn_epsilon, &t->base.bn_momentum));
     NI_TRY(ni_load_member(l, network, "channels", VERTICES_MOST, 4096, &t->channels));
-    NI_TRY(ni_load_member(l, network, "stages", 1, 6, &t->stages));
+    NI_TRY(ni_load_member(l, network, "stages", 1, MATRIX_STAGES_MOST, &t->stages));
     NI_TRY(ni_load_member(l, network, "modules", 1, 16, &t->modules));
     NI_TRY(ni_load_member(l, part, "vertices", 3, VERTICES_MOST, &vertices));
     NI_TRY(ni_load_operations(l, part, "operations", names, &t->n_operations));

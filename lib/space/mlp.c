@@ -108,7 +108,7 @@ static nas_status walk_end(const nas_space *s, uint64_t state, bool *connected,
     return NAS_OK;
 }
 
-static const ni_walk_ops walk = {walk_start, walk_step, walk_end};
+static const ni_walk_ops walk = {walk_start, walk_step, walk_end, false};
 
 static nas_status graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t *n) {
     static const char *const names[] = {"relu", "tanh", "sigmoid"};
@@ -130,8 +130,13 @@ static nas_status graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t *n)
     return NAS_OK;
 }
 
-static const ni_template_ops ops = {destroy, build, NULL,  network_hash, NULL, graphs, NULL,
-                                    NULL,    NULL,  &walk, NULL,         NULL, NULL,   NULL};
+static const ni_template_ops ops = {
+    .destroy = destroy,
+    .build = build,
+    .network_hash = network_hash,
+    .graphs = graphs,
+    .walk = &walk,
+};
 
 /* ---- from YAML ----------------------------------------------------------------------------------
  */

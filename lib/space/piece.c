@@ -46,13 +46,74 @@ static bool keeps_memory(const char *op) {
     return false;
 }
 
+typedef struct {
+    uint32_t last;     /* node that uses it last */
+    bool image, taken; /* depends on the images; its memory went on to a node that works in place */
+    int64_t bytes, depth;
+} node_use;
+
+/* Most memory of activations that lives at once when the nodes run in their order, each freed after
+ * its last use; the longest path of layers with weights. */
+static void live(const nas_graph *g, ni_node out, node_use *use, int64_t *peak, int64_t *depth) {
+    uint32_t n = ni_graph_nodes(g);
+    int64_t now = 0;
+    const ni_node *inputs;
+    *peak = 0;
+    for (uint32_t i = n; i-- > 0;) {
+        if (i == out) use[i].last = UINT32_MAX;
+        if (use[i].last == 0) continue;
+        uint32_t n_inputs = ni_node_inputs(g, i, &inputs);
+        for (uint32_t k = 0; k < n_inputs; k++)
+            if (inputs[k] != NI_NONE && use[inputs[k]].last < i) use[inputs[k]].last = i;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        const char *op = ni_node_op_name(g, i);
+        uint32_t n_inputs = ni_node_inputs(g, i, &inputs);
+        if (use[i].last == 0) continue;
+        use[i].image = strcmp(op, "input") == 0;
+        for (uint32_t k = 0; k < n_inputs; k++) {
+            if (inputs[k] == NI_NONE) continue;
+            use[i].image = use[i].image || use[inputs[k]].image;
+            if (use[inputs[k]].depth > use[i].depth) use[i].depth = use[inputs[k]].depth;
+        }
+        use[i].depth += counts_depth(op);
+        if (!use[i].image) continue;
+        use[i].bytes = ni_shape_count(ni_node_shape(g, i)) * 4;
+        uint32_t heir = NI_NONE;
+        for (uint32_t k = 0; !keeps_memory(op) && k < n_inputs && heir == NI_NONE; k++)
+            if (inputs[k] != NI_NONE && use[inputs[k]].image && use[inputs[k]].last == i &&
+                use[inputs[k]].bytes == use[i].bytes)
+                heir = inputs[k];
+        if (heir == NI_NONE)
+            now += use[i].bytes;
+        else
+            use[heir].taken = true;
+        if (now > *peak) *peak = now;
+        for (uint32_t k = 0; k < n_inputs; k++) {
+            if (inputs[k] == NI_NONE) continue;
+            node_use *u = &use[inputs[k]];
+            if (u->last != i || !u->image || u->taken) continue;
+            now -= u->bytes;
+            u->taken = true;
+        }
+    }
+    *depth = use[out].depth;
+}
+
 /* What a graph of one part holds. Elementwise nodes work in place: they cost no memory. */
 static nas_status measure(nas_graph *g, ni_vars *vars, ni_node in, ni_node out,
                           ni_site_cost *cost) {
     nas_context *context = ni_graph_context(g);
     uint32_t n = ni_graph_nodes(g);
-    int64_t *depth = ni_calloc(context, n, sizeof *depth);
-    if (!depth) return NAS_E_MEMORY;
+    int64_t *depth = ni_calloc(context, n, sizeof *depth), longest;
+    node_use *use = ni_calloc(context, n, sizeof *use);
+    if (!depth || !use) {
+        ni_free(context, depth);
+        ni_free(context, use);
+        return NAS_E_MEMORY;
+    }
+    live(g, out, use, &cost->peak, &longest);
+    ni_free(context, use);
     ni_shape shape = ni_node_shape(g, out);
     int64_t own = ni_shape_count(shape) * 4, largest = 0;
     bool last_seen = false;
@@ -126,70 +187,41 @@ nas_status ni_piece_cost(const ni_template *self, const ni_piece *p, ni_site_cos
     return status;
 }
 
+/* A table of the costs of all states is worth its making where costs are asked for again and again:
+ * NULL before, and where there is none. */
+enum { SUMS_BEFORE_TABLE = 512 };
+static nas_status table_of(const nas_space *space, const ni_walk **out) {
+    nas_space *s = (nas_space *)(uintptr_t)space;
+    ni_walk *made = NULL;
+    *out = atomic_load(&s->table);
+    if (*out || atomic_load_explicit(&s->sums, memory_order_relaxed) > SUMS_BEFORE_TABLE)
+        return NAS_OK;
+    if (atomic_fetch_add(&s->sums, 1) != SUMS_BEFORE_TABLE) return NAS_OK;
+    nas_status status = ni_walk_table(&made, s);
+    if (status < 0) {
+        if (status == NAS_E_UNSUPPORTED) return NAS_OK;
+        atomic_store(&s->sums, 0);
+        return status;
+    }
+    atomic_store(&s->table, made);
+    *out = made;
+    return NAS_OK;
+}
+
 nas_status ni_quick_costs(const nas_arch *arch, ni_walk_cost *out) {
     const ni_template_ops *ops = arch->space->template->ops;
+    const ni_walk *table;
     bool connected;
     memset(out, 0, sizeof *out);
-    if (ops->walk) return ni_walk_sum(arch, out, &connected);
-    return ops->quick ? ops->quick(arch, out) : NAS_E_UNSUPPORTED;
+    if (!ops->walk) return ops->quick ? ops->quick(arch, out) : NAS_E_UNSUPPORTED;
+    NI_TRY(table_of(arch->space, &table));
+    if (table && ni_walk_look_up(table, arch, out)) return NAS_OK;
+    memset(out, 0, sizeof *out);
+    return ni_walk_sum(arch, out, &connected);
 }
 
 /* ---- a whole network --------------------------------------------------------------------------
  */
-
-typedef struct {
-    uint32_t last;     /* node that uses it last */
-    bool image, taken; /* depends on the images; its memory went on to a node that works in place */
-    int64_t bytes, depth;
-} node_use;
-
-/* Most memory of activations that lives at once when the nodes run in their order, each freed after
- * its last use; the longest path of layers with weights. */
-static void live(const nas_graph *g, ni_node out, node_use *use, int64_t *peak, int64_t *depth) {
-    uint32_t n = ni_graph_nodes(g);
-    int64_t now = 0;
-    const ni_node *inputs;
-    *peak = 0;
-    for (uint32_t i = n; i-- > 0;) {
-        if (i == out) use[i].last = UINT32_MAX;
-        if (use[i].last == 0) continue;
-        uint32_t n_inputs = ni_node_inputs(g, i, &inputs);
-        for (uint32_t k = 0; k < n_inputs; k++)
-            if (inputs[k] != NI_NONE && use[inputs[k]].last < i) use[inputs[k]].last = i;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        const char *op = ni_node_op_name(g, i);
-        uint32_t n_inputs = ni_node_inputs(g, i, &inputs);
-        if (use[i].last == 0) continue;
-        use[i].image = strcmp(op, "input") == 0;
-        for (uint32_t k = 0; k < n_inputs; k++) {
-            if (inputs[k] == NI_NONE) continue;
-            use[i].image = use[i].image || use[inputs[k]].image;
-            if (use[inputs[k]].depth > use[i].depth) use[i].depth = use[inputs[k]].depth;
-        }
-        use[i].depth += counts_depth(op);
-        if (!use[i].image) continue;
-        use[i].bytes = ni_shape_count(ni_node_shape(g, i)) * 4;
-        uint32_t heir = NI_NONE;
-        for (uint32_t k = 0; !keeps_memory(op) && k < n_inputs && heir == NI_NONE; k++)
-            if (inputs[k] != NI_NONE && use[inputs[k]].image && use[inputs[k]].last == i &&
-                use[inputs[k]].bytes == use[i].bytes)
-                heir = inputs[k];
-        if (heir == NI_NONE)
-            now += use[i].bytes;
-        else
-            use[heir].taken = true;
-        if (now > *peak) *peak = now;
-        for (uint32_t k = 0; k < n_inputs; k++) {
-            if (inputs[k] == NI_NONE) continue;
-            node_use *u = &use[inputs[k]];
-            if (u->last != i || !u->image || u->taken) continue;
-            now -= u->bytes;
-            u->taken = true;
-        }
-    }
-    *depth = use[out].depth;
-}
 
 /* Work of everything that was built, as the reference codes count: what no output needs is in their
  * networks too, and their counters see it. */
@@ -277,9 +309,10 @@ nas_status ni_site_build(const ni_template *self, nas_graph *g, const char *oper
     if (before.n == after.n && before.h == after.h && before.w == after.w && after.c == channels)
         return NAS_OK;
     return ni_fail(ni_graph_context(g), NAS_E_SHAPE,
-                   "operation '%s' makes %lldx%lldx%lld where %lldx%lldx%lld must come out",
-                   operation, (long long)after.h, (long long)after.w, (long long)after.c,
-                   (long long)before.h, (long long)before.w, (long long)channels);
+                   "%soperation '%s' makes %lldx%lldx%lld where %lldx%lldx%lld must come out",
+                   self->space->place, operation, (long long)after.h, (long long)after.w,
+                   (long long)after.c, (long long)before.h, (long long)before.w,
+                   (long long)channels);
 }
 
 static nas_status rectify(nas_graph *g, double clamp, nas_node *x) {

@@ -1,8 +1,22 @@
 /* Architectures inside the constraints: uniform samples, mutations, the index-th. */
 #include <inttypes.h>
+#include <math.h>
 #include "internal.h"
 
-enum { DRAWS_FIRST = 8, DRAWS_BEFORE_LIST = 64, DRAWS_INSIDE = 20000, DRAWS_MOST = 200000 };
+enum {
+    DRAWS_FIRST = 8,
+    DRAWS_BEFORE_LIST = 64,
+    DRAWS_MOST = 20000,
+    DRAWS_BUILT = 200, /* where each one builds a network */
+    LISTED_BUILT_MOST = 1 << 14,
+    CHILDREN_BITS_MOST = 16,
+    CHILDREN_BITS_BUILT = 10
+};
+
+/* Draws before another way is tried: exactly uniform where one of so many is inside. */
+static int draws_most(const nas_space *s) {
+    return ni_space_needs_network(s) ? DRAWS_BUILT : DRAWS_MOST;
+}
 
 static nas_value *scratch(const nas_space *s) {
     return ni_calloc(s->context, s->decisions.n, sizeof(nas_value));
@@ -11,48 +25,78 @@ static nas_value *scratch(const nas_space *s) {
 static nas_status make_checked(nas_arch **out, const nas_space *s, const nas_value *values,
                                int64_t *violated) {
     nas_arch *arch = NULL;
-    NI_TRY(ni_arch_make(&arch, s, values));
+    NI_TRY(ni_arch_begin(&arch, s, values));
     nas_status status = ni_arch_violated(arch, violated);
-    if (status < 0 || *violated >= 0) {
-        nas_arch_free(arch);
-        return status;
-    }
-    *out = arch;
-    return NAS_OK;
+    if (status >= 0 && *violated < 0) return ni_arch_end(out, arch);
+    ni_free(s->context, arch);
+    return status;
 }
 
-/* "space.yaml:7:5: ..." where the constraint has a place. */
-static nas_status infeasible(const nas_space *s, int64_t constraint, const char *where) {
+/* "space.yaml:7:5: ..." where the constraint has a place. `more` follows it. */
+static nas_status infeasible_because(const nas_space *s, int64_t constraint, const char *where,
+                                     const char *more) {
     const ni_constraint *c = constraint >= 0 ? &s->constraints.items[constraint] : NULL;
     return ni_fail(s->context, NAS_E_INFEASIBLE,
-                   "%s%sspace '%s': %s satisfies the constraints; '%s' is one that fails",
+                   "%s%sspace '%s': %s satisfies the constraints; '%s' is one that fails%s",
                    c && c->where ? c->where : "", c && c->where ? ": " : "", s->name, where,
-                   c ? c->text : "");
+                   c ? c->text : "", more);
+}
+static nas_status infeasible(const nas_space *s, int64_t constraint, const char *where) {
+    return infeasible_because(s, constraint, where, "");
 }
 
-/* The space's own walk, made when first needed; *out NULL: none. */
-static nas_status walk_of(const nas_space *space, const ni_walk **out) {
+/* "; params: the smallest found is 12345, the bound is 10000" */
+static void put_reached(char *to, size_t capacity, const char *cost, const char *what, double best,
+                        double bound) {
+    char a[NI_NUMBER_TEXT], b[NI_NUMBER_TEXT];
+    ni_scope_text(to, capacity, "; %s: %s is %s, the bound is %s", cost, what,
+                  ni_fixed_text(a, best, 0), ni_fixed_text(b, bound, 0));
+}
+
+/* What params and macs of all networks are: a bound outside of that, in `more`. false: none. */
+static bool bound_outside(const nas_space *s, const ni_inside *inside, char *more,
+                          size_t capacity) {
+    static const char *const names[2] = {"params", "macs"};
+    double lows[NI_COST_COUNT], highs[NI_COST_COUNT], low[2], high[2];
+    double least[2] = {-INFINITY, -INFINITY}, most[2] = {INFINITY, INFINITY};
+    *more = 0;
+    if (inside) {
+        if (!ni_inside_range(inside, least, most)) return false;
+    } else if (s->template && s->template->ops->params_range) {
+        s->template->ops->params_range(s, &least[0], &most[0]);
+    }
+    ni_space_bounds(s, lows, highs);
+    ni_space_two_bounds(s, lows, highs, low, high);
+    for (int k = 0; k < 2; k++) {
+        if (!(least[k] > high[k]) && !(most[k] < low[k])) continue;
+        bool above = least[k] > high[k];
+        put_reached(more, capacity, names[k], above ? "the least of all" : "the most of all",
+                    above ? least[k] : most[k], above ? high[k] : low[k]);
+        return true;
+    }
+    return false;
+}
+
+/* The space's own, made when first needed; *out NULL: none. */
+static nas_status inside_of(const nas_space *space, const ni_inside **out) {
     nas_space *s = (nas_space *)(uintptr_t)space; /* what is behind the lock */
-    ni_walk *made = NULL;
+    ni_inside *made = NULL;
     ni_mutex_lock(s->lock);
-    bool tried = s->walk_tried;
-    *out = s->walk;
+    bool tried = s->inside_tried;
+    *out = s->inside;
     ni_mutex_unlock(s->lock);
     if (tried) return NAS_OK;
-    if (ni_walk_helps(s)) {
-        nas_status status = ni_walk_create(&made, s, NULL, NULL);
-        if (status < 0 && status != NAS_E_UNSUPPORTED) return status;
-    }
+    NI_TRY(ni_inside_create(&made, s, NULL, NULL));
     /* Two threads may have made one at once: they are equal, and the first one stays. */
     ni_mutex_lock(s->lock);
-    if (!s->walk_tried) {
-        s->walk = made;
-        s->walk_tried = true;
+    if (!s->inside_tried) {
+        s->inside = made;
+        s->inside_tried = true;
         made = NULL;
     }
-    *out = s->walk;
+    *out = s->inside;
     ni_mutex_unlock(s->lock);
-    ni_walk_free(made);
+    ni_inside_free(made);
     return NAS_OK;
 }
 
@@ -90,38 +134,55 @@ static nas_status list_feasible(nas_space *s) {
     return NAS_OK;
 }
 
-/* Draws until one holds, `n` at most; those of the template by the walk, where there is one. */
-static nas_status draw(const nas_space *s, const ni_walk *walk, nas_random *random, int n,
+/* Draws until one holds, `n` at most; the template's decisions inside the bounds, where that is
+ * known how. */
+static nas_status draw(const nas_space *s, const ni_inside *inside, nas_random *random, int n,
                        nas_value *values, nas_arch **out, int64_t *violated) {
     for (int i = 0; i < n; i++) {
         ni_space_draw(s, random, values);
-        if (walk && !ni_walk_draw(walk, random, values)) return NAS_OK;
+        if (inside && !ni_inside_draw(inside, random, values)) return NAS_OK;
         NI_TRY(make_checked(out, s, values, violated));
         if (*violated < 0) return NAS_OK;
     }
     return NAS_OK;
 }
 
+/* Where draws found nothing. */
+static nas_status look_for_one(const nas_space *s, const ni_inside *inside, nas_random *random,
+                               int64_t violated, nas_value *values, nas_arch **out) {
+    char more[160] = "", where[64];
+    ni_reached reached;
+    NI_TRY(ni_descend(s, inside, random, values, out, &reached));
+    if (*out) return NAS_OK;
+    if (reached.cost >= 0)
+        put_reached(more, sizeof more, ni_cost_text((uint32_t)reached.cost),
+                    reached.above ? "the smallest found" : "the largest found", reached.best,
+                    reached.bound);
+    else if (reached.bounds > 1)
+        ni_scope_text(more, sizeof more, "; each bound alone was met by some");
+    ni_scope_text(where, sizeof where, "none of %" PRIu64 " that were tried", reached.tried);
+    return infeasible_because(s, violated, where, more);
+}
+
 static nas_status sample(const nas_space *space, nas_random *random, nas_value *values,
                          nas_arch **out) {
     nas_space *s = (nas_space *)(uintptr_t)space; /* the list behind the lock */
-    const ni_walk *walk = NULL;
+    const ni_inside *inside = NULL;
     int64_t violated = -1;
+    char more[160] = "";
     NI_TRY(draw(s, NULL, random, DRAWS_FIRST, values, out, &violated));
     if (violated < 0) return NAS_OK;
-    NI_TRY(walk_of(s, &walk));
-    if (walk && !(ni_walk_ways(walk) > 0)) return infeasible(s, violated, "no architecture");
-    bool small = s->n_discrete == s->decisions.n && s->count <= NI_FEASIBLE_MOST;
-    NI_TRY(draw(s, walk, random,
-                small  ? DRAWS_BEFORE_LIST
-                : walk ? DRAWS_INSIDE
-                       : DRAWS_MOST,
-                values, out, &violated));
+    NI_TRY(inside_of(s, &inside));
+    bool outside =
+        (!inside || !(ni_inside_ways(inside) > 0)) && bound_outside(s, inside, more, sizeof more);
+    if (outside || (inside && !(ni_inside_ways(inside) > 0)))
+        return infeasible_because(s, violated, "no architecture", more);
+    bool small = s->n_discrete == s->decisions.n &&
+                 s->count <= (ni_space_needs_network(s) ? LISTED_BUILT_MOST : NI_FEASIBLE_MOST);
+    NI_TRY(
+        draw(s, inside, random, small ? DRAWS_BEFORE_LIST : draws_most(s), values, out, &violated));
     if (violated < 0) return NAS_OK;
-    if (!small)
-        return infeasible(s, violated,
-                          walk ? "none of 20000 samples inside the bounds on parameters and MACs"
-                               : "none of 200000 samples");
+    if (!small) return look_for_one(s, inside, random, violated, values, out);
     ni_mutex_lock(s->lock);
     bool listed = s->listed;
     ni_mutex_unlock(s->lock);
@@ -146,8 +207,8 @@ nas_status nas_space_at(const nas_space *space, uint64_t index, nas_arch **out) 
     NI_TRY(ni_space_finished(space));
     if (index >= space->count)
         return ni_fail(space->context, NAS_E_INVALID,
-                       "architecture %" PRIu64 ": space '%s' has %" PRIu64 ", from 0", index,
-                       space->name, space->count);
+                       "%sarchitecture %" PRIu64 ": space '%s' has %" PRIu64 ", from 0",
+                       space->place, index, space->name, space->count);
     nas_value *values = scratch(space);
     if (!values) return NAS_E_MEMORY;
     ni_space_assignment(space, index, values);
@@ -261,7 +322,7 @@ static nas_status mutate_as(const nas_space *s, const nas_arch *parent, const ch
                             nas_random *random, nas_value *values, nas_arch **out) {
     static const char *const known[] = {"uniform", "amoebanet", "nas-bench-101", "nas-bench-201"};
     int64_t violated = -1;
-    for (int i = 0; i < DRAWS_INSIDE; i++) {
+    for (int i = 0; i < DRAWS_MOST; i++) {
         memcpy(values, parent->values, s->decisions.n * sizeof *values);
         nas_status status = s->template && s->template->ops->mutate
                                 ? s->template->ops->mutate(s, rule, random, values)
@@ -314,30 +375,78 @@ static void cross(const nas_space *s, const nas_arch *a, const nas_arch *b, nas_
     }
 }
 
+/* All children of parents that differ in few decisions, one of those inside at random. *out NULL:
+ * there is none for certain. */
+static nas_status cross_listed(const nas_space *s, const nas_arch *a, const nas_arch *b,
+                               const uint32_t *differ, uint32_t n, nas_random *random,
+                               nas_value *values, nas_arch **out, int64_t *violated) {
+    nas_arch *arch = NULL;
+    uint64_t seen = 0, kept = 0;
+    *out = NULL;
+    NI_TRY(ni_arch_begin(&arch, s, a->values));
+    nas_status status = NAS_OK;
+    /* the one after the last is the one that was kept */
+    for (uint64_t bits = 0; status >= 0 && bits <= UINT64_C(1) << n; bits++) {
+        bool last = bits == UINT64_C(1) << n, once = true;
+        uint64_t from_b = last ? kept : bits;
+        if (last && seen == 0) break;
+        for (uint32_t d = 0; d < s->decisions.n; d++)
+            values[d] = nas_arch_active(a, d) ? a->values[d] : b->values[d];
+        for (uint32_t i = 0; i < n; i++)
+            if (from_b >> i & 1) values[differ[i]] = b->values[differ[i]];
+        /* a child in which a decision does not apply is looked at once */
+        for (uint32_t i = 0; once && i < n; i++)
+            once = !(from_b >> i & 1) || ni_decision_active(s, values, differ[i]);
+        if (!once) continue;
+        ni_arch_set(arch, values);
+        if (last) break;
+        int64_t broken = -1;
+        status = ni_arch_violated(arch, &broken);
+        if (broken >= 0) *violated = broken;
+        if (status < 0 || broken >= 0) continue;
+        if (nas_random_below(random, ++seen) == 0) kept = bits;
+    }
+    if (status >= 0 && seen > 0) return ni_arch_end(out, arch);
+    ni_free(s->context, arch);
+    return status;
+}
+
 static nas_status crossover(const nas_space *s, const nas_arch *a, const nas_arch *b,
                             nas_random *random, nas_value *values, nas_arch **out) {
     int64_t violated = -1;
-    ni_walk *walk = NULL;
+    uint32_t differ[CHILDREN_BITS_MOST + 1], n = 0;
+    const uint32_t most = ni_space_needs_network(s) ? CHILDREN_BITS_BUILT : CHILDREN_BITS_MOST;
+    ni_inside *inside = NULL;
     for (int i = 0; i < DRAWS_BEFORE_LIST; i++) {
         cross(s, a, b, random, values);
         NI_TRY(make_checked(out, s, values, &violated));
         if (violated < 0) return NAS_OK;
     }
-    nas_status status = ni_walk_helps(s) ? ni_walk_create(&walk, s, a, b) : NAS_E_UNSUPPORTED;
-    if (status < 0 && status != NAS_E_UNSUPPORTED) return status;
-    bool none = walk && !(ni_walk_ways(walk) > 0);
-    for (int i = 0; !none && i < DRAWS_INSIDE; i++) {
+    for (uint32_t d = 0; d < s->decisions.n && n <= most; d++)
+        if (nas_arch_active(a, d) && nas_arch_active(b, d) &&
+            (a->values[d].integer != b->values[d].integer ||
+             a->values[d].real != b->values[d].real))
+            differ[n++] = d;
+    if (n <= most) {
+        NI_TRY(cross_listed(s, a, b, differ, n, random, values, out, &violated));
+        return *out ? NAS_OK : infeasible(s, violated, "no crossing of the two architectures");
+    }
+    NI_TRY(ni_inside_create(&inside, s, a, b));
+    bool none = inside && !(ni_inside_ways(inside) > 0);
+    for (int i = 0; !none && i < draws_most(s); i++) {
         cross(s, a, b, random, values);
-        if (walk && !ni_walk_draw(walk, random, values)) break;
-        status = make_checked(out, s, values, &violated);
+        if (inside && !ni_inside_draw(inside, random, values)) break;
+        nas_status status = make_checked(out, s, values, &violated);
         if (status >= 0 && violated >= 0) continue;
-        ni_walk_free(walk);
+        ni_inside_free(inside);
         return status;
     }
-    ni_walk_free(walk);
-    return infeasible(s, violated,
-                      none ? "no crossing of the two architectures"
-                           : "none of 20000 crossings of the two architectures");
+    ni_inside_free(inside);
+    char where[64] = "no crossing of the two architectures";
+    if (!none)
+        ni_scope_text(where, sizeof where, "none of %d crossings of the two architectures",
+                      draws_most(s));
+    return infeasible(s, violated, where);
 }
 
 nas_status nas_space_crossover(const nas_space *space, const nas_arch *a, const nas_arch *b,

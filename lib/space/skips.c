@@ -10,6 +10,7 @@
 enum { SKIP_LAYERS_MOST = 48 };
 typedef struct {
     ni_template base;
+    uint64_t *operation_hash;
     uint32_t n, n_operations;
     uint32_t operation[SKIP_LAYERS_MOST]; /* decisions; the skips of a layer follow it */
     int64_t channels, widen;
@@ -23,6 +24,7 @@ static const skips_template *skips_of(const nas_space *s) {
 }
 
 static void destroy(nas_context *context, ni_template *self) {
+    ni_free(context, ((skips_template *)(void *)self)->operation_hash);
     ni_template_free(context, self);
 }
 
@@ -134,8 +136,7 @@ static uint64_t network_hash(const nas_arch *arch) {
     const skips_template *t = skips_of(arch->space);
     uint64_t hash = t->base.identity;
     for (uint32_t i = 0; i < t->n; i++) {
-        uint64_t words[2] = {
-            ni_hash_text(name_of(arch->space, arch->values[t->operation[i]].integer)), 0};
+        uint64_t words[2] = {t->operation_hash[arch->values[t->operation[i]].integer], 0};
         for (uint32_t k = 0; k < i; k++)
             words[1] |= (uint64_t)skips(t, arch->values, i, k) << k;
         hash = ni_hash_seeded(words, sizeof words, hash);
@@ -220,7 +221,7 @@ static nas_status walk_end(const nas_space *s, uint64_t state, bool *connected,
     return NAS_OK;
 }
 
-static const ni_walk_ops walk = {walk_start, walk_step, walk_end};
+static const ni_walk_ops walk = {walk_start, walk_step, walk_end, false};
 
 /* ---- arcs: operation, then the skip bits, of each layer
  * ------------------------------------------- */
@@ -230,8 +231,12 @@ static void arcs_text(const nas_space *s, const nas_value *values, ni_text *to) 
     for (uint32_t i = 0; i < t->n; i++) {
         if (i) ni_text_add_char(to, ' ');
         ni_text_small(to, (uint32_t)values[t->operation[i]].integer);
-        for (uint32_t k = 0; k < i; k++)
-            ni_text_add(to, skips(t, values, i, k) ? " 1" : " 0");
+        char bits[2 * SKIP_LAYERS_MOST];
+        for (uint32_t k = 0; k < i; k++) {
+            bits[2 * k] = ' ';
+            bits[2 * k + 1] = skips(t, values, i, k) ? '1' : '0';
+        }
+        ni_text_add_n(to, bits, 2 * i);
     }
 }
 
@@ -278,8 +283,16 @@ static nas_status graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t *n)
     return NAS_OK;
 }
 
-static const ni_template_ops ops = {destroy,    build, NULL,  network_hash, NULL, graphs, arcs_text,
-                                    arcs_parse, piece, &walk, NULL,         NULL, NULL,   NULL};
+static const ni_template_ops ops = {
+    .destroy = destroy,
+    .build = build,
+    .network_hash = network_hash,
+    .graphs = graphs,
+    .text = arcs_text,
+    .parse = arcs_parse,
+    .piece = piece,
+    .walk = &walk,
+};
 
 /* ---- from YAML ----------------------------------------------------------------------------------
  */
@@ -301,6 +314,10 @@ static nas_status read_all(ni_load *l, const ni_yaml *network, const ni_yaml *pa
     NI_TRY(ni_load_member(l, network, "widen", 1, 4, &t->widen));
     NI_TRY(ni_load_member(l, part, "layers", 1, SKIP_LAYERS_MOST, &n));
     NI_TRY(ni_load_operations(l, part, "operations", names, &t->n_operations));
+    t->operation_hash = ni_calloc(l->context, t->n_operations, sizeof *t->operation_hash);
+    if (!t->operation_hash) return NAS_E_MEMORY;
+    for (uint32_t k = 0; k < t->n_operations; k++)
+        t->operation_hash[k] = ni_hash_text(names[k]);
     t->n = (uint32_t)n;
     if (n >= 3 && (l->height < 3 || l->width < 3))
         return ni_yaml_fail(&l->document, network, NAS_E_SHAPE,

@@ -22,7 +22,8 @@ void ni_space_release(const nas_space *space) {
     nas_space *s = (nas_space *)(uintptr_t)space;
     if (!s || atomic_fetch_sub(&s->owners, 1) != 1) return;
     nas_context *context = s->context;
-    ni_walk_free(s->walk);
+    ni_inside_free(s->inside);
+    ni_walk_free(atomic_load(&s->table));
     if (s->template) s->template->ops->destroy(context, s->template);
     for (size_t i = 0; i < s->decisions.n; i++)
         decision_free(context, &s->decisions.items[i]);
@@ -40,6 +41,7 @@ void ni_space_release(const nas_space *space) {
     ni_free(context, s->subtree);
     ni_free(context, s->feasible);
     ni_free(context, s->name);
+    ni_free(context, s->place);
     ni_free(context, s->text);
     ni_free(context, s);
     ni_context_release(context);
@@ -69,7 +71,8 @@ nas_status nas_space_create(nas_space **out, nas_context *context, const char *n
     atomic_init(&s->owners, 1);
     ni_context_hold(context);
     s->name = ni_strdup(context, name);
-    if (!s->name || ni_mutex_create(&s->lock, context) < 0) {
+    s->place = ni_strdup(context, "");
+    if (!s->name || !s->place || ni_mutex_create(&s->lock, context) < 0) {
         ni_space_release(s);
         return NAS_E_MEMORY;
     }
@@ -231,6 +234,10 @@ static const char *const cost_names[NI_COST_COUNT] = {
     "params", "macs",      "published_flops", "activation_bytes", "weight_bytes",
     "depth",  "connected", "edges",           "vertices"};
 
+const char *ni_cost_text(uint32_t cost) {
+    return cost_names[cost];
+}
+
 /* Costs that the template's networks have: edges and vertices are those of a free matrix. */
 static uint32_t costs_known(const nas_space *s) {
     if (!s->template) return 0;
@@ -298,7 +305,7 @@ nas_status nas_space_add_constraint(nas_space *space, const char *expression) {
         return ni_fail(space->context, NAS_E_LIMIT, "a space may have %d constraints",
                        NI_CONSTRAINTS_MOST);
     ni_names names = {space, find_name, find_alternative, suggest};
-    ni_constraint c = {NULL, NULL, NULL};
+    ni_constraint c = {NULL, NULL, NULL, false, false};
     size_t column;
     nas_status status = ni_expr_parse(&c.expr, space->context, expression, &names, &column);
     if (status < 0) {
@@ -313,6 +320,8 @@ nas_status nas_space_add_constraint(nas_space *space, const char *expression) {
         ni_text_free(&where);
         return ni_fail_prefix(space->context, status, prefix);
     }
+    c.costs = ni_expr_needs_costs(c.expr);
+    c.network = ni_expr_needs_network(c.expr);
     c.text = ni_strdup(space->context, expression);
     status = c.text ? NI_PUSH(space->context, &space->constraints, c) : NAS_E_MEMORY;
     if (status < 0) {
@@ -439,9 +448,9 @@ nas_status ni_space_image(const nas_space *space, int64_t *height, int64_t *widt
     const ni_template *t = space->template;
     if (!t)
         return ni_fail(space->context, NAS_E_UNSUPPORTED,
-                       "space '%s' has no network template: only the caller's own evaluation can "
+                       "%sspace '%s' has no network template: only the caller's own evaluation can "
                        "judge its architectures",
-                       space->name);
+                       space->place, space->name);
     *height = t->height;
     *width = t->width;
     *channels = t->channels;

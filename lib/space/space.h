@@ -15,11 +15,12 @@ void ni_space_release(const nas_space *space);
 /* Image and classes that the template is made for. */
 nas_status ni_space_image(const nas_space *space, int64_t *height, int64_t *width, int64_t *channels,
                           int64_t *classes);
-/* The network of an architecture, for a trainer. dropout: before the classifier. The ni_net borrows
- * `build`, which must live as long. */
+/* The network of an architecture, for a trainer. dropout: before the classifier. drop_path: of the
+ * operations in cells, set after ni_arch_network (0). The ni_net borrows `build`, which must live as
+ * long. */
 typedef struct {
     const nas_arch *arch;
-    double dropout;
+    double dropout, drop_path;
     double width_scale; /* reserved: 1 */
 } ni_arch_net;
 nas_status ni_arch_network(ni_net *out, ni_arch_net *build, const nas_arch *arch, double dropout);

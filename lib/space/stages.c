@@ -155,18 +155,24 @@ static uint64_t network_hash(const nas_arch *arch) {
 /* ---- costs, decision by decision: the state is the channels that come in, and those of the stage
  * - */
 
+static nas_status add(const stages_template *t, const ni_piece *p, ni_site_cost *site,
+                      ni_walk_cost *cost) {
+    NI_TRY(ni_piece_cost(&t->base, p, site));
+    cost->params += site->params;
+    cost->macs += site->macs;
+    cost->depth += site->depth;
+    if (site->peak > cost->activation) cost->activation = site->peak;
+    return NAS_OK;
+}
+
 static nas_status walk_start(const nas_space *s, uint64_t *state, ni_walk_cost *cost) {
     const stages_template *t = stages_of(s);
     ni_site_cost site;
     ni_piece p = {PIECE_STEM, 0, t->base.height, t->base.width, t->base.channels, 0, 0, 0};
-    NI_TRY(ni_piece_cost(&t->base, &p, &site));
-    cost->params = site.params;
-    cost->macs = site.macs;
+    NI_TRY(add(t, &p, &site, cost));
     for (uint32_t i = 0; i < t->n_fixed; i++) {
         ni_piece f = {PIECE_FIXED, i, site.out.d[1], site.out.d[2], site.out.d[3], 0, 0, 0};
-        NI_TRY(ni_piece_cost(&t->base, &f, &site));
-        cost->params += site.params;
-        cost->macs += site.macs;
+        NI_TRY(add(t, &f, &site, cost));
     }
     *state = (uint64_t)site.out.d[3];
     return NAS_OK;
@@ -197,9 +203,7 @@ static nas_status walk_step(const nas_space *s, uint32_t decision, uint64_t stat
                   channels,
                   layer == g->first ? (int64_t)g->stride : 1,
                   (int64_t)layer};
-    NI_TRY(ni_piece_cost(&t->base, &p, &site));
-    cost->params += site.params;
-    cost->macs += site.macs;
+    NI_TRY(add(t, &p, &site, cost));
     *next = (uint64_t)channels << 32 | (uint64_t)channels;
     return NAS_OK;
 }
@@ -209,14 +213,12 @@ static nas_status walk_end(const nas_space *s, uint64_t state, bool *connected,
     const stages_template *t = stages_of(s);
     ni_site_cost site;
     ni_piece p = {PIECE_HEAD, 0, t->last_h, t->last_w, (int64_t)(state & UINT32_MAX), 0, 0, 0};
-    NI_TRY(ni_piece_cost(&t->base, &p, &site));
-    cost->params += site.params;
-    cost->macs += site.macs;
+    NI_TRY(add(t, &p, &site, cost));
     *connected = true;
     return NAS_OK;
 }
 
-static const ni_walk_ops walk = {walk_start, walk_step, walk_end};
+static const ni_walk_ops walk = {walk_start, walk_step, walk_end, true};
 
 /* ---- text: NAS-Bench-Macro's code, a digit a layer
  * ----------------------------------------------- */
@@ -275,11 +277,24 @@ static nas_status graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t *n)
     return NAS_OK;
 }
 
-static const ni_template_ops named_ops = {destroy, build, NULL,  network_hash, NULL, graphs, NULL,
-                                          NULL,    piece, &walk, NULL,         NULL, NULL,   NULL};
-static const ni_template_ops digits_ops = {destroy, build,       NULL,         network_hash, NULL,
-                                           graphs,  digits_text, digits_parse, piece,        &walk,
-                                           NULL,    NULL,        NULL,         NULL};
+static const ni_template_ops named_ops = {
+    .destroy = destroy,
+    .build = build,
+    .network_hash = network_hash,
+    .graphs = graphs,
+    .piece = piece,
+    .walk = &walk,
+};
+static const ni_template_ops digits_ops = {
+    .destroy = destroy,
+    .build = build,
+    .network_hash = network_hash,
+    .graphs = graphs,
+    .text = digits_text,
+    .parse = digits_parse,
+    .piece = piece,
+    .walk = &walk,
+};
 
 /* ---- from YAML ----------------------------------------------------------------------------------
  */

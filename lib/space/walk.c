@@ -8,12 +8,14 @@
 #include <math.h>
 #include "internal.h"
 
-enum { NODES_EXACT = 1 << 16, NODES_MOST = 1 << 18, STATES_MOST = 1 << 18, DRAWS_MOST = 200000 };
+enum { NODES_EXACT = 1 << 16, NODES_MOST = 1 << 18, STATES_MOST = 1 << 18 };
+enum { CHILDREN_MOST = 1 << 22, TABLE_MOST = 1 << 18, DRAWS_MOST = 200000 };
 #define FREE INT64_MAX /* a sum that can no longer leave its bounds */
 
 typedef struct {
     uint32_t next; /* state of the next layer; NI_NONE: not allowed */
     int64_t cost[2];
+    int64_t activation, depth;
 } transition;
 typedef struct {
     uint32_t n, n_values;
@@ -40,6 +42,13 @@ struct ni_walk {
     size_t *first; /* node of each layer, n + 2 */
     ni_map *known; /* hash of (layer, state, sums), probed upwards, to node */
     bool connected;
+    double most_activation; /* of chains: bytes that must not be passed, at any decision */
+    ni_walk_cost fixed;
+    ni_walk_cost *last; /* of each state after the last decision */
+    /* Where each alternative of each node leads (NI_NONE: nowhere), a layer's from children[layer]
+     * on; NULL: they would be too many. */
+    uint32_t *child;
+    size_t *children;
 };
 
 /* Restricts a decision to what one of two parents has (crossover). */
@@ -63,6 +72,9 @@ void ni_walk_free(ni_walk *w) {
     }
     ni_free(context, w->layers);
     ni_free(context, w->first);
+    ni_free(context, w->last);
+    ni_free(context, w->child);
+    ni_free(context, w->children);
     NI_ARRAY_FREE(context, &w->nodes);
     if (w->known) ni_map_free(w->known);
     ni_free(context, w);
@@ -102,18 +114,21 @@ static nas_status expand_layer(ni_walk *w, uint32_t i, const parents *of) {
         transition *moves = &l->moves[v * l->n_values];
         uint32_t n_allowed = 0;
         for (uint32_t k = 0; status >= 0 && k < l->n_values; k++) {
-            ni_walk_cost cost = {0, 0};
+            ni_walk_cost cost = {0, 0, 0, 0};
             uint64_t next = 0;
             bool allowed = true;
             moves[k].next = NI_NONE;
             status = ops->step(s, d, l->state[v], k, &next, &allowed, &cost);
             if (status < 0 || !allowed) continue;
             n_allowed++;
+            if ((double)cost.activation > w->most_activation) continue;
             /* of parents only what they have there; a decision that does not apply has one value */
             bool had = !of || (nas_arch_active(of->a, d) && of->a->values[d].integer == k) ||
                        (nas_arch_active(of->b, d) && of->b->values[d].integer == k);
             moves[k].cost[0] = cost.params;
             moves[k].cost[1] = cost.macs;
+            moves[k].activation = cost.activation;
+            moves[k].depth = cost.depth;
             if (had || (k == 0 && of)) status = state_number(w, map, &after, next, &moves[k].next);
         }
         if (of && n_allowed > 1 && status >= 0 &&
@@ -144,10 +159,12 @@ static nas_status bound_layer(ni_walk *w, uint32_t i) {
     }
     for (uint32_t v = 0; v < l->n; v++) {
         if (i == w->n) {
-            ni_walk_cost cost = {0, 0};
+            ni_walk_cost cost = {0, 0, 0, 0};
             bool connected = true;
             NI_TRY(s->template->ops->walk->end(s, l->state[v], &connected, &cost));
+            w->last[v] = cost;
             if (w->connected && !connected) continue;
+            if ((double)cost.activation > w->most_activation) continue;
             l->least[0][v] = l->most[0][v] = (double)cost.params;
             l->least[1][v] = l->most[1][v] = (double)cost.macs;
             continue;
@@ -233,6 +250,30 @@ static bool find_node(const ni_walk *w, uint32_t layer_number, const node *like,
     return false;
 }
 
+/* Where alternative m of a node of layer i leads. */
+static bool find_child(const ni_walk *w, uint32_t i, size_t at, uint32_t m, size_t *out) {
+    const layer *l = &w->layers[i];
+    const node *from = &w->nodes.items[at];
+    const transition *move = &l->moves[from->state * l->n_values + m];
+    node to;
+    uint64_t key;
+    return move->next != NI_NONE && moved(w, i, from, move, &to) &&
+           find_node(w, i + 1, &to, &key, out);
+}
+
+static nas_status room_for_children(ni_walk *w) {
+    size_t n = 0;
+    for (uint32_t i = 0; i < w->n; i++) {
+        w->children[i] = n;
+        n += (w->first[i + 1] - w->first[i]) * w->layers[i].n_values;
+    }
+    ni_free(w->context, w->child);
+    w->child = NULL;
+    if (n > CHILDREN_MOST) return NAS_OK;
+    w->child = ni_calloc(w->context, n + 1, sizeof *w->child);
+    return w->child ? NAS_OK : NAS_E_MEMORY;
+}
+
 /* NAS_E_LIMIT: too many sums for these steps. */
 static nas_status count_ways(ni_walk *w, size_t most) {
     w->nodes.n = 0;
@@ -265,17 +306,17 @@ static nas_status count_ways(ni_walk *w, size_t most) {
     w->first[w->n + 1] = w->nodes.n;
     for (size_t at = w->first[w->n]; at < w->nodes.n; at++)
         w->nodes.items[at].ways = 1;
+    NI_TRY(room_for_children(w));
     for (uint32_t i = w->n; i-- > 0;)
         for (size_t at = w->first[i]; at < w->first[i + 1]; at++) {
-            node *from = &w->nodes.items[at], to;
+            node *from = &w->nodes.items[at];
             for (uint32_t m = 0; m < w->layers[i].n_values; m++) {
-                const transition *move =
-                    &w->layers[i].moves[from->state * w->layers[i].n_values + m];
-                uint64_t key;
                 size_t found;
-                if (move->next != NI_NONE && moved(w, i, from, move, &to) &&
-                    find_node(w, i + 1, &to, &key, &found))
-                    from->ways += w->nodes.items[found].ways;
+                bool there = find_child(w, i, at, m, &found);
+                if (there) from->ways += w->nodes.items[found].ways;
+                if (w->child)
+                    w->child[w->children[i] + (at - w->first[i]) * w->layers[i].n_values + m] =
+                        there ? (uint32_t)found : NI_NONE;
             }
         }
     return NAS_OK;
@@ -284,49 +325,40 @@ static nas_status count_ways(ni_walk *w, size_t most) {
 /* ---- the whole
  * ------------------------------------------------------------------------------------ */
 
-static void bounds_of(const nas_space *s, double low[2], double high[2], bool *connected) {
+static void bounds_of(const nas_space *s, double low[2], double high[2], bool *connected,
+                      double *activation) {
     double lows[NI_COST_COUNT], highs[NI_COST_COUNT];
-    for (int i = 0; i < NI_COST_COUNT; i++)
-        lows[i] = -INFINITY, highs[i] = INFINITY;
-    for (size_t i = 0; i < s->constraints.n; i++)
-        ni_expr_bounds(s->constraints.items[i].expr, lows, highs);
-    low[0] = fmax(lows[NI_COST_PARAMS], lows[NI_COST_WEIGHT_BYTES] / 4);
-    high[0] = fmin(highs[NI_COST_PARAMS], highs[NI_COST_WEIGHT_BYTES] / 4);
-    low[1] = lows[NI_COST_MACS];
-    high[1] = highs[NI_COST_MACS];
-    if (s->template && s->template->published_extra >= 0) {
-        double extra = (double)s->template->published_extra;
-        low[1] = fmax(low[1], lows[NI_COST_PUBLISHED_FLOPS] - extra);
-        high[1] = fmin(high[1], highs[NI_COST_PUBLISHED_FLOPS] - extra);
-    }
+    ni_space_bounds(s, lows, highs);
+    ni_space_two_bounds(s, lows, highs, low, high);
     *connected = lows[NI_COST_CONNECTED] >= 1;
+    *activation = s->template && s->template->ops->walk && s->template->ops->walk->chain
+                      ? highs[NI_COST_ACTIVATION_BYTES]
+                      : INFINITY;
 }
 
 bool ni_walk_helps(const nas_space *s) {
-    double low[2], high[2];
+    double low[2], high[2], activation;
     bool connected;
     const ni_template *t = s->template;
-    if (!t || !t->ops->walk) return false;
-    /* Decisions beside the template's that hang on them would make some of its networks count more
-     * often than others. */
-    for (size_t d = 0; d < s->decisions.n; d++) {
-        int32_t on = s->decisions.items[d].about.condition;
-        bool inside = d >= t->first_decision && d < t->first_decision + t->n_decisions;
-        if (!inside && on >= (int32_t)t->first_decision &&
-            on < (int32_t)(t->first_decision + t->n_decisions))
-            return false;
-    }
-    bounds_of(s, low, high, &connected);
-    return connected || !isinf(low[0]) || !isinf(low[1]) || !isinf(high[0]) || !isinf(high[1]);
+    if (!t || !t->ops->walk || !ni_space_template_apart(s)) return false;
+    bounds_of(s, low, high, &connected, &activation);
+    return connected || !isinf(low[0]) || !isinf(low[1]) || !isinf(high[0]) || !isinf(high[1]) ||
+           !isinf(activation);
 }
 
-static nas_status prepare(ni_walk *w, const parents *of) {
+/* bounded false: a table of costs alone. */
+static nas_status prepare(ni_walk *w, const parents *of, bool bounded) {
     const nas_space *s = w->space;
-    ni_walk_cost fixed = {0, 0};
     uint64_t state = 0;
-    NI_TRY(s->template->ops->walk->start(s, &state, &fixed));
-    bounds_of(s, w->low, w->high, &w->connected);
-    double base[2] = {(double)fixed.params, (double)fixed.macs};
+    NI_TRY(s->template->ops->walk->start(s, &state, &w->fixed));
+    bounds_of(s, w->low, w->high, &w->connected, &w->most_activation);
+    if (!bounded) {
+        w->connected = false;
+        w->most_activation = INFINITY;
+    }
+    if ((double)w->fixed.activation > w->most_activation)
+        w->most_activation = -1; /* what no decision changes is too much already */
+    double base[2] = {(double)w->fixed.params, (double)w->fixed.macs};
     for (int k = 0; k < 2; k++) {
         w->low[k] -= base[k];
         w->high[k] -= base[k];
@@ -335,16 +367,23 @@ static nas_status prepare(ni_walk *w, const parents *of) {
     w->n = s->template->n_decisions;
     w->layers = ni_calloc(w->context, w->n + 1u, sizeof *w->layers);
     w->first = ni_calloc(w->context, w->n + 2u, sizeof *w->first);
+    w->children = ni_calloc(w->context, w->n + 1u, sizeof *w->children);
     uint64_t *first = ni_alloc(w->context, sizeof *first);
-    if (!w->layers || !w->first || !first) {
+    if (!w->layers || !w->first || !w->children || !first) {
         ni_free(w->context, first);
         return NAS_E_MEMORY;
     }
     *first = state;
     w->layers[0].state = first;
     w->layers[0].n = 1;
-    for (uint32_t i = 0; i < w->n; i++)
+    size_t moves = 0;
+    for (uint32_t i = 0; i < w->n; i++) {
         NI_TRY(expand_layer(w, i, of));
+        moves += (size_t)w->layers[i].n * w->layers[i].n_values;
+        if (!bounded && moves > TABLE_MOST) return NAS_E_UNSUPPORTED;
+    }
+    w->last = ni_calloc(w->context, w->layers[w->n].n + 1u, sizeof *w->last);
+    if (!w->last) return NAS_E_MEMORY;
     for (uint32_t i = w->n + 1; i-- > 0;)
         NI_TRY(bound_layer(w, i));
     return NAS_OK;
@@ -357,7 +396,7 @@ nas_status ni_walk_create(ni_walk **out, const nas_space *s, const nas_arch *a, 
     if (!w) return NAS_E_MEMORY;
     w->context = s->context;
     w->space = s;
-    nas_status status = prepare(w, a ? &of : NULL);
+    nas_status status = prepare(w, a ? &of : NULL, true);
     if (status >= 0) status = count_ways(w, NODES_EXACT);
     for (size_t i = 0; status == NAS_E_LIMIT && i < NI_COUNT(finer); i++) {
         for (int k = 0; k < 2; k++) {
@@ -379,6 +418,15 @@ double ni_walk_ways(const ni_walk *w) {
     return w->nodes.items[0].ways;
 }
 
+bool ni_walk_range(const ni_walk *w, double least[2], double most[2]) {
+    const double fixed[2] = {(double)w->fixed.params, (double)w->fixed.macs};
+    for (int k = 0; k < 2; k++) {
+        least[k] = fixed[k] + w->layers[0].least[k][0];
+        most[k] = fixed[k] + w->layers[0].most[k][0];
+    }
+    return !isinf(least[0]);
+}
+
 bool ni_walk_exact(const ni_walk *w) {
     return w->step[0] == 1 && w->step[1] == 1;
 }
@@ -389,18 +437,17 @@ static bool draw(const ni_walk *w, nas_random *random, nas_value *values) {
     for (uint32_t i = 0; i < w->n; i++) {
         const layer *l = &w->layers[i];
         const node *from = &w->nodes.items[at];
+        const uint32_t *child =
+            w->child ? w->child + w->children[i] + (at - w->first[i]) * l->n_values : NULL;
+        const size_t here = at;
         double left = nas_random_uniform(random) * from->ways;
         const transition *taken = NULL;
         for (uint32_t m = 0; m < l->n_values; m++) {
-            const transition *move = &l->moves[from->state * l->n_values + m];
-            node to;
-            uint64_t key;
-            size_t found;
-            if (move->next == NI_NONE || !moved(w, i, from, move, &to) ||
-                !find_node(w, i + 1, &to, &key, &found) || !(w->nodes.items[found].ways > 0))
-                continue;
+            size_t found = child ? child[m] : 0;
+            if (child ? child[m] == NI_NONE : !find_child(w, i, here, m, &found)) continue;
+            if (!(w->nodes.items[found].ways > 0)) continue;
             at = found; /* the last one, should rounding leave a little over */
-            taken = move;
+            taken = &l->moves[from->state * l->n_values + m];
             values[w->space->template->first_decision + i].integer = m;
             left -= w->nodes.items[found].ways;
             if (left < 0) break;
@@ -420,6 +467,43 @@ bool ni_walk_draw(const ni_walk *w, nas_random *random, nas_value *values) {
     for (int i = 0; i < DRAWS_MOST; i++)
         if (draw(w, random, values)) return true;
     return false;
+}
+
+nas_status ni_walk_table(ni_walk **out, const nas_space *s) {
+    ni_walk *w = ni_calloc(s->context, 1, sizeof *w);
+    if (!w) return NAS_E_MEMORY;
+    w->context = s->context;
+    w->space = s;
+    nas_status status = prepare(w, NULL, false);
+    if (status < 0) {
+        ni_walk_free(w);
+        return status;
+    }
+    *out = w;
+    return NAS_OK;
+}
+
+static void add_cost(ni_walk_cost *to, const ni_walk_cost *from) {
+    to->params += from->params;
+    to->macs += from->macs;
+    to->depth += from->depth;
+    if (from->activation > to->activation) to->activation = from->activation;
+}
+
+bool ni_walk_look_up(const ni_walk *w, const nas_arch *arch, ni_walk_cost *out) {
+    const nas_value *values = arch->values + w->space->template->first_decision;
+    uint32_t state = 0;
+    *out = w->fixed;
+    for (uint32_t i = 0; i < w->n; i++) {
+        const layer *l = &w->layers[i];
+        const transition *move = &l->moves[state * l->n_values + (uint64_t)values[i].integer];
+        if (move->next == NI_NONE) return false;
+        const ni_walk_cost cost = {move->cost[0], move->cost[1], move->activation, move->depth};
+        add_cost(out, &cost);
+        state = move->next;
+    }
+    add_cost(out, &w->last[state]);
+    return true;
 }
 
 nas_status ni_walk_sum(const nas_arch *arch, ni_walk_cost *out, bool *connected) {

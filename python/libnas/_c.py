@@ -55,7 +55,7 @@ nas_evaluator_ops: u32 struct_size flags; ptr prepare evaluate observe save load
 nas_train_options: u32 struct_size flags; f64 epochs; u32 batch; i32 optimizer; f64 learning_rate
     final_rate momentum beta2 epsilon; i32 nesterov schedule; f64 warmup weight_decay; i32
     decay_all; f64 label_smoothing clip dropout ema data_fraction; i32 validate use_validation;
-    i64 max_seconds; u64 seed
+    i64 max_seconds; u64 seed; f64 drop_path
 nas_train_progress: u32 struct_size flags; f64 epoch epochs; u64 step steps; f64 train_loss
     train_accuracy validation_loss validation_accuracy learning_rate seconds
 nas_plan_options: u32 struct_size flags batch; i32 training fusion reserved; u64 memory_limit

@@ -104,7 +104,7 @@ class Model(Closing):
 
     def train(self, data, progress=None, seed=0, **options):
         """Trains on the data's training split. Options as in a search file: epochs, batch, optimizer,
-        learning_rate, schedule, weight_decay, label_smoothing, ...
+        learning_rate, schedule, weight_decay, label_smoothing, drop_path, ...
 
         progress: a function that gets an Epoch after each; it may answer libnas.STOP. What it raises
         ends the training and comes out of here. True: trained to the end; False: ended early, by

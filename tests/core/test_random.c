@@ -118,6 +118,17 @@ static double chi_square(const uint32_t *counts, const double *wanted, size_t n)
     return sum;
 }
 
+/* Whatever way it is computed: the remainder of a value. */
+static void below_is_a_remainder(void **state) {
+    (void)state;
+    nas_random one, two;
+    ni_random_init(&one, 6, 0, "below");
+    two = one;
+    for (uint64_t n = 1; n <= 100; n++)
+        for (int i = 0; i < 200; i++)
+            assert_true(nas_random_below(&one, n) == nas_random_u64(&two) % n);
+}
+
 static void below_is_uniform(void **state) {
     (void)state;
     nas_random random;
@@ -255,6 +266,7 @@ int main(void) {
         cmocka_unit_test(streams_are_laid_out_as_documented),
         cmocka_unit_test(golden_numbers),
         cmocka_unit_test(streams_differ),
+        cmocka_unit_test(below_is_a_remainder),
         cmocka_unit_test(below_is_uniform),
         cmocka_unit_test(uniform_and_normal_have_their_moments),
         cmocka_unit_test(fills_have_their_moments),

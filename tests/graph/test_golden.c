@@ -471,7 +471,7 @@ static void differentiate(bench *b, const char *name, uint32_t n, ni_node y, voi
     memset(&plan, 0, sizeof plan);
     plan.no_fusion = no_fusion;
     OK(ni_program_create(&program, g, outputs, 1 + 2 * n, &plan));
-    const ni_run run = {b->inputs, values, NULL, results, {0, 0}, update, NULL};
+    const ni_run run = {b->inputs, values, NULL, results, {0, 0}, update, NULL, 0};
     OK(ni_program_run(program, &run));
     for (uint32_t i = 0; i < 1 + 2 * n; i++) {
         snprintf(part, sizeof part, "%s", "y");
@@ -661,7 +661,7 @@ static void test_dropout(void **state) {
         ni_program *program;
         OK(ni_program_create(&program, b.g, outputs, 2, NULL));
         for (uint64_t key = 1; key <= 2; key++) {
-            const ni_run run = {b.inputs, NULL, NULL, to, {7, key}, false, NULL};
+            const ni_run run = {b.inputs, NULL, NULL, to, {7, key}, false, NULL, 0};
             int kept = 0, same = 0;
             OK(ni_program_run(program, &run));
             for (int i = 0; i < COUNT; i++) {

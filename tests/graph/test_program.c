@@ -168,7 +168,7 @@ static void trainer_start(trainer *t, uint32_t threads, uint32_t dtype, ni_mode 
 static nas_status trainer_run(trainer *t, uint64_t step) {
     const void *inputs[] = {t->images, t->labels};
     void *outputs[] = {t->loss, t->right, t->logits};
-    ni_run run = {inputs, t->values, t->gradients, outputs, {3, step}, true, NULL};
+    ni_run run = {inputs, t->values, t->gradients, outputs, {3, step}, true, NULL, 0};
     return ni_program_run(t->program, &run);
 }
 
@@ -323,7 +323,7 @@ static void test_running_statistics(void **state) {
     double *m = values + ni_vars_get(vars, mean)->offset,
            *v = values + ni_vars_get(vars, var)->offset;
     fill(in, NI_F64, N * C, 9);
-    ni_run run = {inputs, values, NULL, outputs, {0, 0}, false, NULL};
+    ni_run run = {inputs, values, NULL, outputs, {0, 0}, false, NULL, 0};
     OK(ni_program_run(program, &run));
     assert_true(m[0] == 0 && v[0] == 1);
     run.update_state = true;
@@ -418,7 +418,7 @@ static void test_dropout(void **state) {
           *again = calloc(N, sizeof *again);
     const void *inputs[] = {in};
     void *outputs[] = {out, again};
-    ni_run run = {inputs, NULL, NULL, outputs, {1, 2}, false, NULL};
+    ni_run run = {inputs, NULL, NULL, outputs, {1, 2}, false, NULL, 0};
     (void)state;
     OK(ni_vars_create(&vars, context));
     OK(ni_graph_create(&g, context, vars, NI_F32, NI_TRAIN));

@@ -849,10 +849,11 @@ typedef struct {
     int32_t use_validation;
     int64_t max_seconds;
     uint64_t seed;
+    double drop_path;
 } nas_train_options;
 #define NAS_TRAIN_OPTIONS_INIT                                                                     \
     {sizeof(nas_train_options), 0, 12, 64, 0, 0.1, 0, 0.9, 0.999, 1e-8, 1, 1, 0, 5e-4, 0, 0, 0, 0, \
-     0, 1, 1, 0, 0, 0}
+     0, 1, 1, 0, 0, 0, 0}
 NAS_API void nas_train_options_init(nas_train_options *options);
 NAS_API nas_status nas_train_options_set(nas_context *context, nas_train_options *options,
                                          const char *setting);
