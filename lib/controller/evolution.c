@@ -13,10 +13,11 @@
  * network: it does not enter. Results of proposals that were made elsewhere enter too: that is how
  * a warm-up hands over.
  *
- * Two kinds that do not age are beside it: death = worst (plain evolution: the worst of all dies) and
- * death = loser (tournaments: the best of a sample is the parent, the worst of another one dies; Real
- * et al., "Large-scale evolution of image classifiers", ICML 2017, section 3.1, where both come from
- * the same pair). The loser is drawn when the result is told, from the stream of the ask before it. */
+ * Two kinds that do not age are beside it: death = worst (plain evolution: the worst of all dies)
+ * and death = loser (tournaments: the best of a sample is the parent, the worst of another one
+ * dies; Real et al., "Large-scale evolution of image classifiers", ICML 2017, section 3.1, where
+ * both come from the same pair). The loser is drawn when the result is told, from the stream of the
+ * ask before it. */
 #include "controller.h"
 #include <math.h>
 
@@ -35,17 +36,17 @@ typedef struct {
     /* The queue, as a ring of options.population: the oldest at `oldest`. */
     ni_individual *ring;
     uint32_t oldest, alive;
-    uint32_t *draw;             /* scratch for drawing without replacement */
+    uint32_t *draw;             /* scratch: the ages of a sample; without replacement, of all */
     NI_ARRAY(uint64_t) pending; /* turns asked here and not yet told */
     ni_seen seen;               /* where distinct = 1 */
     uint64_t born;
-    char *mutation;   /* options.mutation, NULL: uniform */
-    uint64_t losers;  /* seed of the draw of who dies, where death = LOSER */
+    char *mutation;  /* options.mutation, NULL: uniform */
+    uint64_t losers; /* seed of the draw of who dies, where death = LOSER */
 } ni_evolution;
 
 static const ni_individual *individual(const ni_evolution *self, uint32_t age) {
-    uint32_t at = self->oldest + age;
-    return &self->ring[at < self->options.population ? at : at - self->options.population];
+    uint32_t at = self->oldest + age, n = self->options.population;
+    return &self->ring[at - (n & (0u - (uint32_t)(at >= n)))]; /* a branch here is a coin's */
 }
 
 /* ---- ask
@@ -53,25 +54,23 @@ static const ni_individual *individual(const ni_evolution *self, uint32_t age) {
 
 /* First maximum of `sample` draws. */
 static const ni_individual *draw_parent(ni_evolution *self, nas_random *stream) {
-    const ni_individual *best = NULL;
-    uint32_t draws = self->options.sample;
-    if (!self->options.replacement) {
+    uint32_t draws = self->options.sample, *ages = self->draw;
+    if (self->options.replacement) {
+        ni_random_below_many(stream, self->alive, ages, draws);
+    } else {
         if (draws > self->alive) draws = self->alive;
         for (uint32_t i = 0; i < self->alive; i++)
-            self->draw[i] = i;
-    }
-    for (uint32_t i = 0; i < draws; i++) {
-        uint32_t age;
-        if (self->options.replacement) {
-            age = (uint32_t)nas_random_below(stream, self->alive);
-        } else {
-            uint32_t j = i + (uint32_t)nas_random_below(stream, self->alive - i);
-            age = self->draw[j];
-            self->draw[j] = self->draw[i];
-            self->draw[i] = age;
+            ages[i] = i;
+        for (uint32_t i = 0; i < draws; i++) {
+            uint32_t j = i + (uint32_t)nas_random_below(stream, self->alive - i), age = ages[j];
+            ages[j] = ages[i];
+            ages[i] = age;
         }
-        const ni_individual *one = individual(self, age);
-        if (best == NULL || one->score > best->score) best = one;
+    }
+    const ni_individual *best = individual(self, ages[0]);
+    for (uint32_t i = 1; i < draws; i++) {
+        const ni_individual *one = individual(self, ages[i]);
+        if (one->score > best->score) best = one;
     }
     return best;
 }
@@ -100,37 +99,34 @@ static nas_status note_mutation(ni_evolution *self, nas_proposal_builder *out,
     const char *between = ": ";
     uint32_t n = nas_space_decisions(self->space), listed = 0;
     nas_status status = NAS_OK;
-    ni_text_init(&note, self->context);
+    char room[256];
+    ni_text_lend(&note, self->context, room, sizeof room);
     ni_text_add(&note, "mutation of ");
     if (parent->trial == NAS_TRIAL_NONE)
         ni_text_add(&note, "an earlier search's");
     else
         ni_text_u64(&note, parent->trial + 1); /* people count trials from 1, as reports do */
+    const nas_value *was = ni_arch_values(parent->arch), *is = ni_arch_values(child);
     for (uint32_t d = 0; d < n && listed < 4; d++) {
-        nas_value was, is;
         const nas_decision *about = ni_space_decision(self->space, d);
-        if (!nas_arch_active(child, d)) continue;
-        NI_GOTO(end, nas_arch_value(child, d, &is));
-        if (nas_arch_active(parent->arch, d)) {
-            NI_GOTO(end, nas_arch_value(parent->arch, d, &was));
-            if (about->kind == NAS_DECISION_REAL ? was.real == is.real : was.integer == is.integer)
-                continue;
-        }
+        bool real = about->kind == NAS_DECISION_REAL;
+        bool equal = real ? was[d].real == is[d].real : was[d].integer == is[d].integer;
+        if (equal && about->condition < 0) continue;
+        if (!nas_arch_active(child, d) || (equal && nas_arch_active(parent->arch, d))) continue;
         ni_text_add(&note, between);
         ni_text_add(&note, about->name);
         ni_text_add(&note, " = ");
-        if (about->kind == NAS_DECISION_REAL)
-            ni_text_f64(&note, is.real);
+        if (real)
+            ni_text_f64(&note, is[d].real);
         else if (about->kind == NAS_DECISION_INTEGER)
-            ni_text_i64(&note, is.integer);
+            ni_text_i64(&note, is[d].integer);
         else
-            ni_text_add(&note, about->alternatives[is.integer]);
+            ni_text_add(&note, about->alternatives[is[d].integer]);
         between = ", ";
         listed++;
     }
     status = note.status;
     if (status >= 0) status = nas_propose_note(out, ni_text_get(&note));
-end:
     ni_text_free(&note);
     return status;
 }
@@ -172,9 +168,8 @@ static uint32_t who_dies(const ni_evolution *self) {
     ni_random_init(&stream, self->losers, self->born, "evolution.death");
     uint32_t n = o->death == NAS_DEATH_WORST ? self->alive : o->sample;
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t age = o->death == NAS_DEATH_WORST
-                           ? i
-                           : (uint32_t)nas_random_below(&stream, self->alive);
+        uint32_t age =
+            o->death == NAS_DEATH_WORST ? i : (uint32_t)nas_random_below(&stream, self->alive);
         if (i == 0 || individual(self, age)->score < individual(self, worst)->score) worst = age;
     }
     return worst;
@@ -251,12 +246,15 @@ static nas_status evolution_save(void *user, nas_writer *to) {
 }
 
 static nas_status load_settings(ni_evolution *self, nas_reader *from) {
-    static const char *const names[] = {"population", "sample",  "replacement",
-                                        "distinct",   "retries", "mutations",
-                                        "death",      "mutation"};
+    static const char *const names[] = {"population", "sample",    "replacement", "distinct",
+                                        "retries",    "mutations", "death",       "mutation"};
     const nas_evolution_options *o = &self->options;
-    const uint64_t now[] = {o->population,         o->sample,  (uint64_t)o->replacement,
-                            (uint64_t)o->distinct, o->retries, o->mutations,
+    const uint64_t now[] = {o->population,
+                            o->sample,
+                            (uint64_t)o->replacement,
+                            (uint64_t)o->distinct,
+                            o->retries,
+                            o->mutations,
                             (uint64_t)o->death,
                             ni_hash_text(self->mutation ? self->mutation : "uniform")};
     uint64_t kept;
@@ -424,7 +422,7 @@ nas_status nas_controller_evolution(nas_controller **out, const nas_space *space
         self->ring = ni_calloc(context, options.population, sizeof *self->ring);
         if (self->ring == NULL) status = NAS_E_MEMORY;
     }
-    if (status >= 0 && !options.replacement) {
+    if (status >= 0) { /* the sample is not above the population */
         self->draw = ni_calloc(context, options.population, sizeof *self->draw);
         if (self->draw == NULL) status = NAS_E_MEMORY;
     }

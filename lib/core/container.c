@@ -24,15 +24,16 @@ ni_hash128 ni_hash_128(const void *bytes, size_t n) {
 /* ---- map ------------------------------------------------------------------------------------ */
 
 typedef struct {
-    uint64_t key, value;
-    bool used;
+    uint64_t key, value; /* key 0: a free place; what belongs to the key 0 itself is kept apart */
 } entry;
 
 struct ni_map {
     nas_context *context;
     entry *entries;
     size_t capacity; /* a power of two, or 0 */
-    size_t n;
+    size_t n;        /* in entries */
+    uint64_t zero;   /* the value of key 0 */
+    bool has_zero;
 };
 
 nas_status ni_map_create(ni_map **out, nas_context *context) {
@@ -59,45 +60,59 @@ static size_t home(uint64_t key, size_t capacity) {
 /* The key's entry, or the free one where it would go. There is always a free one. */
 static entry *seek(entry *entries, size_t capacity, uint64_t key) {
     size_t i = home(key, capacity);
-    while (entries[i].used && entries[i].key != key)
+    while (entries[i].key && entries[i].key != key)
         i = (i + 1) & (capacity - 1);
     return &entries[i];
 }
 
 nas_status ni_map_put(ni_map *map, uint64_t key, uint64_t value) {
+    if (key == 0) {
+        map->has_zero = true;
+        map->zero = value;
+        return NAS_OK;
+    }
     if ((map->n + 1) * 4 > map->capacity * 3) {
         size_t capacity = map->capacity ? map->capacity * 2 : 16;
         entry *entries = ni_calloc(map->context, capacity, sizeof *entries);
         if (!entries) return NAS_E_MEMORY;
         for (size_t i = 0; i < map->capacity; i++)
-            if (map->entries[i].used)
+            if (map->entries[i].key)
                 *seek(entries, capacity, map->entries[i].key) = map->entries[i];
         ni_free(map->context, map->entries);
         map->entries = entries;
         map->capacity = capacity;
     }
     entry *at = seek(map->entries, map->capacity, key);
-    if (!at->used) map->n++;
-    *at = (entry){key, value, true};
+    if (!at->key) map->n++;
+    *at = (entry){key, value};
     return NAS_OK;
 }
 
 bool ni_map_get(const ni_map *map, uint64_t key, uint64_t *value) {
+    if (key == 0) {
+        if (map->has_zero && value) *value = map->zero;
+        return map->has_zero;
+    }
     if (!map->capacity) return false;
     const entry *at = seek(map->entries, map->capacity, key);
-    if (at->used && value) *value = at->value;
-    return at->used;
+    if (at->key && value) *value = at->value;
+    return at->key != 0;
 }
 
 bool ni_map_remove(ni_map *map, uint64_t key) {
+    if (key == 0) {
+        bool had = map->has_zero;
+        map->has_zero = false;
+        return had;
+    }
     if (!map->capacity) return false;
     entry *gap = seek(map->entries, map->capacity, key);
-    if (!gap->used) return false;
+    if (!gap->key) return false;
     /* Later entries of the run move up, so that no search stops at the gap too early. */
     size_t mask = map->capacity - 1, hole = (size_t)(gap - map->entries), i = hole;
     for (;;) {
         i = (i + 1) & mask;
-        if (!map->entries[i].used) break;
+        if (!map->entries[i].key) break;
         size_t wanted = home(map->entries[i].key, map->capacity);
         if (((i - wanted) & mask) >= ((i - hole) & mask)) {
             map->entries[hole] = map->entries[i];
@@ -110,7 +125,7 @@ bool ni_map_remove(ni_map *map, uint64_t key) {
 }
 
 size_t ni_map_count(const ni_map *map) {
-    return map->n;
+    return map->n + map->has_zero;
 }
 
 /* ---- nearest name --------------------------------------------------------------------------- */

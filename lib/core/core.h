@@ -107,9 +107,15 @@ char *ni_strndup(nas_context *context, const char *text, size_t n) NI_MUST;
 void *ni_memdup(nas_context *context, const void *bytes, size_t n) NI_MUST;
 
 /* false on overflow */
-bool ni_mul_size(size_t a, size_t b, size_t *out);
-bool ni_add_size(size_t a, size_t b, size_t *out);
-bool ni_mul_u64(uint64_t a, uint64_t b, uint64_t *out);
+static inline bool ni_mul_size(size_t a, size_t b, size_t *out) {
+    return !__builtin_mul_overflow(a, b, out);
+}
+static inline bool ni_add_size(size_t a, size_t b, size_t *out) {
+    return !__builtin_add_overflow(a, b, out);
+}
+static inline bool ni_mul_u64(uint64_t a, uint64_t b, uint64_t *out) {
+    return !__builtin_mul_overflow(a, b, out);
+}
 
 /* Children: a handle holds its context so that an early nas_context_free can be refused. */
 void ni_context_hold(nas_context *context);
@@ -150,7 +156,8 @@ void ni_arena_free(ni_arena *arena);
 
 /* ---- containers ----------------------------------------------------------------------------- */
 
-/* 64-bit key to 64-bit value, open addressing. Iteration order is never exposed. */
+/* 64-bit key to 64-bit value, open addressing, 16 bytes a place and at most three of four taken.
+ * Iteration order is never exposed. */
 typedef struct ni_map ni_map;
 nas_status ni_map_create(ni_map **out, nas_context *context);
 void ni_map_free(ni_map *map);
@@ -235,6 +242,8 @@ struct nas_random {
 /* key from seed; stream from (trial, purpose). Not to be passed to nas_random_free (which does
  * nothing with it). */
 void ni_random_init(nas_random *random, uint64_t seed, uint64_t trial, const char *purpose);
+/* `count` draws below n into out, as so many calls of nas_random_below give them. */
+void ni_random_below_many(nas_random *random, uint32_t n, uint32_t *out, size_t count);
 /* The bare bijection, for kernels that draw by position (dropout): counter and key to 4 words. */
 void ni_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 /* float32 helpers that fill arrays */

@@ -15,18 +15,6 @@ typedef struct {
 } header;
 _Static_assert(sizeof(header) == 16, "blocks are 16-byte aligned");
 
-bool ni_mul_size(size_t a, size_t b, size_t *out) {
-    return !__builtin_mul_overflow(a, b, out);
-}
-
-bool ni_add_size(size_t a, size_t b, size_t *out) {
-    return !__builtin_add_overflow(a, b, out);
-}
-
-bool ni_mul_u64(uint64_t a, uint64_t b, uint64_t *out) {
-    return !__builtin_mul_overflow(a, b, out);
-}
-
 /* Books `more` bytes, within the limit. */
 static bool book(nas_context *context, uint64_t more) {
     uint64_t now = atomic_load_explicit(&context->bytes_now, memory_order_relaxed), after;

@@ -129,6 +129,86 @@ uint64_t nas_random_below(nas_random *random, uint64_t n) {
     }
 }
 
+#ifdef __SIZEOF_INT128__
+__extension__ typedef unsigned __int128 u128;
+
+/* Blocks from + 0 .. MANY-1 of a stream, one round of all after the other: a block alone waits for
+ * each of its multiplications, these do not wait for each other. */
+enum { MANY = 4 };
+static void many_blocks(const nas_random *random, uint64_t from, uint32_t out[4 * MANY]) {
+    uint32_t c0[MANY], c1[MANY], c2[MANY], c3[MANY], k0 = random->key[0], k1 = random->key[1];
+    for (unsigned i = 0; i < MANY; i++) {
+        c0[i] = (uint32_t)(from + i);
+        c1[i] = (uint32_t)((from + i) >> 32);
+        c2[i] = random->stream[0];
+        c3[i] = random->stream[1];
+    }
+    for (int round = 0; round < 10; round++) {
+        for (unsigned i = 0; i < MANY; i++) {
+            uint64_t p0 = (uint64_t)0xD2511F53u * c0[i], p1 = (uint64_t)0xCD9E8D57u * c2[i];
+            c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
+            c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
+            c1[i] = (uint32_t)p1;
+            c3[i] = (uint32_t)p0;
+        }
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    for (unsigned i = 0; i < MANY; i++) {
+        out[4 * i] = c0[i];
+        out[4 * i + 1] = c1[i];
+        out[4 * i + 2] = c2[i];
+        out[4 * i + 3] = c3[i];
+    }
+}
+
+/* The draws that whole blocks give, as long as 2 * MANY of them are wanted; how many were made. */
+static size_t below_by_blocks(nas_random *random, uint32_t n, uint32_t *out, size_t count) {
+    /* value % n by two multiplications: Lemire, Kaser, Kurz, "Faster remainder by direct
+     * computation", 2019, with 128 bits, which is exact for every 64-bit value. */
+    const u128 magic = ~(u128)0 / n + 1;
+    uint32_t words[4 * MANY];
+    size_t done = 0;
+    while (count - done >= 2 * MANY) {
+        if (random->used != 4) { /* the rest of a block that was begun */
+            if (random->used % 2) break;
+            out[done++] = (uint32_t)nas_random_below(random, n);
+            continue;
+        }
+        many_blocks(random, random->counter, words);
+        size_t i = 0;
+        for (; i < 2 * MANY; i++) {
+            uint64_t value = words[2 * i] | (uint64_t)words[2 * i + 1] << 32;
+            if (value > UINT64_MAX - n) break; /* perhaps to be drawn again: the plain way knows */
+            u128 part = magic * value;
+            out[done + i] =
+                (uint32_t)(((part >> 64) * n + (((part & UINT64_MAX) * n) >> 64)) >> 64);
+        }
+        done += i;
+        random->counter += i / 2;
+        if (i == 2 * MANY) continue;
+        if (i % 2) { /* half of a block is left */
+            memcpy(random->block, words + 4 * (i / 2), sizeof random->block);
+            random->counter++;
+            random->used = 2;
+        }
+        out[done++] = (uint32_t)nas_random_below(random, n);
+    }
+    return done;
+}
+#else
+static size_t below_by_blocks(nas_random *random, uint32_t n, uint32_t *out, size_t count) {
+    (void)random, (void)n, (void)out, (void)count;
+    return 0;
+}
+#endif
+
+void ni_random_below_many(nas_random *random, uint32_t n, uint32_t *out, size_t count) {
+    size_t done = n > 1 ? below_by_blocks(random, n, out, count) : 0;
+    for (; done < count; done++)
+        out[done] = (uint32_t)nas_random_below(random, n);
+}
+
 double nas_random_uniform(nas_random *random) {
     return (double)(nas_random_u64(random) >> 11) * 0x1p-53;
 }

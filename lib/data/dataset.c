@@ -276,7 +276,7 @@ nas_status nas_dataset_read(const nas_dataset *d, int32_t split_number, int64_t 
 
 static nas_status copy_images(nas_dataset *d, ni_images *to, const char *what, int64_t n,
                               const uint8_t *bytes, const float *floats, const int32_t *labels) {
-    size_t size;
+    size_t size = 0;
     if (n == 0) return NAS_OK;
     if (n < 0 || n > NI_DATA_IMAGES_MOST || (bytes != NULL) == (floats != NULL) || !labels)
         return ni_fail(

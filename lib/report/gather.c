@@ -95,23 +95,33 @@ double ni_report_metric(const ni_report *r, uint64_t trial, const char *name) {
     return NAN;
 }
 
+bool ni_report_row(const ni_report *r, ni_text *to, uint64_t trial, ni_trial_row *out) {
+    if (!ni_store_row(r->store, trial, out)) return false;
+    nas_status status = ni_store_texts(r->store, out);
+    if (status >= 0) return true;
+    to->status = status;
+    out->arch = out->note = "";
+    return true;
+}
+
 double ni_report_value(const ni_report *r, uint64_t trial) {
-    const ni_trial_row *row = ni_store_row(r->store, trial);
-    if (!row || row->state == NAS_STATE_INFEASIBLE) return NAN;
-    double value = r->is_score ? row->score : ni_report_metric(r, trial, r->metric);
+    ni_trial_row row;
+    if (!ni_store_row(r->store, trial, &row) || row.state == NAS_STATE_INFEASIBLE) return NAN;
+    double value = r->is_score ? row.score : ni_report_metric(r, trial, r->metric);
     return isfinite(value) ? value : NAN;
 }
 
 nas_status ni_report_costs(const ni_report *r, uint64_t trial, double *params, double *macs) {
-    const ni_trial_row *row = ni_store_row(r->store, trial);
+    ni_trial_row row;
     *params = ni_report_metric(r, trial, "params");
     *macs = ni_report_metric(r, trial, "macs");
-    if (!row || (isfinite(*params) && isfinite(*macs)) || !row->arch[0] || !r->space ||
-        !nas_space_has_network(r->space))
+    if ((isfinite(*params) && isfinite(*macs)) || !r->space || !nas_space_has_network(r->space) ||
+        !ni_store_row(r->store, trial, &row) || !row.has_arch)
         return NAS_OK;
+    NI_TRY(ni_store_texts(r->store, &row));
     nas_arch *arch;
     nas_arch_cost cost = {.struct_size = sizeof cost};
-    nas_status status = nas_arch_parse(&arch, r->space, row->arch);
+    nas_status status = nas_arch_parse(&arch, r->space, row.arch);
     if (status >= 0) {
         status = nas_arch_costs(arch, &cost);
         if (status >= 0 && !isfinite(*params)) *params = (double)cost.params;
@@ -122,12 +132,13 @@ nas_status ni_report_costs(const ni_report *r, uint64_t trial, double *params, d
 }
 
 nas_status ni_report_graphs(const ni_report *r, uint64_t trial, ni_draw_graph **out, uint32_t *n) {
-    const ni_trial_row *row = ni_store_row(r->store, trial);
+    ni_trial_row row;
     nas_arch *arch;
     *out = NULL;
     *n = 0;
-    if (!row || !row->arch[0] || !r->space) return NAS_OK;
-    nas_status status = nas_arch_parse(&arch, r->space, row->arch);
+    if (!r->space || !ni_store_row(r->store, trial, &row) || !row.has_arch) return NAS_OK;
+    NI_TRY(ni_store_texts(r->store, &row));
+    nas_status status = nas_arch_parse(&arch, r->space, row.arch);
     if (status == NAS_E_MEMORY) return status;
     if (status < 0) return NAS_OK; /* a space that has changed, or an operation that is not there */
     status = ni_arch_graphs(arch, out, n);
@@ -179,30 +190,29 @@ typedef struct {
 } pass;
 
 static nas_status look_at(ni_report *r, pass *p, uint64_t trial) {
-    const ni_trial_row *row = ni_store_row(r->store, trial);
+    ni_trial_row row;
     double value = ni_report_value(r, trial), params = NAN, macs = NAN;
-    if (!row) return NAS_OK;
-    r->complete += row->state == NAS_STATE_COMPLETE;
-    r->stopped += row->state == NAS_STATE_STOPPED;
-    r->cached += row->state == NAS_STATE_CACHED;
-    if (row->state == NAS_STATE_INFEASIBLE) {
-        uint32_t reason = row->reason >= 0 && row->reason < NI_REPORT_REASONS
-                              ? (uint32_t)row->reason
-                              : NAS_REASON_OTHER;
+    if (!ni_store_row(r->store, trial, &row)) return NAS_OK;
+    r->complete += row.state == NAS_STATE_COMPLETE;
+    r->stopped += row.state == NAS_STATE_STOPPED;
+    r->cached += row.state == NAS_STATE_CACHED;
+    if (row.state == NAS_STATE_INFEASIBLE) {
+        uint32_t reason = row.reason >= 0 && row.reason < NI_REPORT_REASONS ? (uint32_t)row.reason
+                                                                            : NAS_REASON_OTHER;
         r->infeasible++;
         if (r->reasons[reason]++ == 0) r->example[reason] = trial;
     }
-    if (isfinite(row->seconds) && row->seconds > 0) r->seconds += row->seconds;
-    if (row->generation > r->generations) r->generations = row->generation;
-    if (row->note[0]) r->has_notes = true;
-    if (row->arch[0]) NI_TRY(ni_map_put(p->networks, row->network_hash, 1));
-    if (row->state == NAS_STATE_INFEASIBLE || !isfinite(row->score)) return NAS_OK;
+    if (isfinite(row.seconds) && row.seconds > 0) r->seconds += row.seconds;
+    if (row.generation > r->generations) r->generations = row.generation;
+    if (row.has_note) r->has_notes = true;
+    if (row.has_arch) NI_TRY(ni_map_put(p->networks, row.network_hash, 1));
+    if (row.state == NAS_STATE_INFEASIBLE || !isfinite(row.score)) return NAS_OK;
     r->scored++;
-    NI_TRY(NI_PUSH(r->context, &p->ranked, ((ni_key){-row->score, 0, trial})));
+    NI_TRY(NI_PUSH(r->context, &p->ranked, ((ni_key){-row.score, 0, trial})));
     if (!isfinite(value)) return NAS_OK;
-    if (!p->has_best || row->score > p->best) {
+    if (!p->has_best || row.score > p->best) {
         p->has_best = true;
-        p->best = row->score;
+        p->best = row.score;
         NI_TRY(NI_PUSH(r->context, &r->steps, ((ni_key){value, 0, trial})));
     }
     if (p->costs)
@@ -241,10 +251,12 @@ static nas_status rank(ni_report *r, pass *p) {
     nas_status status = ni_map_create(&drawn, r->context);
     ni_sort_keys(p->ranked.items, p->ranked.n);
     for (size_t i = 0; status >= 0 && i < p->ranked.n && r->best.n < r->options.best; i++) {
-        const ni_trial_row *row = ni_store_row(r->store, p->ranked.items[i].trial);
-        if (row->arch[0] && ni_map_get(drawn, row->network_hash, &had)) continue;
-        status = ni_map_put(drawn, row->network_hash, 1);
-        if (status >= 0) status = NI_PUSH(r->context, &r->best, row->number);
+        ni_trial_row row;
+        if (!ni_store_row(r->store, p->ranked.items[i].trial, &row) ||
+            (row.has_arch && ni_map_get(drawn, row.network_hash, &had)))
+            continue;
+        status = ni_map_put(drawn, row.network_hash, 1);
+        if (status >= 0) status = NI_PUSH(r->context, &r->best, row.number);
     }
     ni_map_free(drawn);
     if (status < 0) return status;

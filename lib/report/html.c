@@ -128,13 +128,13 @@ static void infeasible(const ni_report *r, ni_text *to) {
                 "</th><th class=\"n\">trials</th><th>the first of them</th></tr></thead><tbody>");
     for (int32_t k = 0; k < NI_REPORT_REASONS; k++) {
         if (r->reasons[k] == 0) continue;
-        const ni_trial_row *row = ni_store_row(r->store, r->example[k]);
+        ni_trial_row row;
         ni_text_f(to, "<tr><td>%s</td><td class=\"n\">", ni_report_reason(k));
         ni_say(to, (double)r->reasons[k], NI_SAY_COUNT);
         ni_text_f(to, "</td><td>trial %llu", (unsigned long long)r->example[k] + 1);
-        if (row && row->sentence[0]) {
+        if (ni_store_row(r->store, r->example[k], &row) && row.sentence[0]) {
             ni_text_add(to, ": ");
-            ni_say_xml(to, row->sentence, TEXT_MOST);
+            ni_say_xml(to, row.sentence, TEXT_MOST);
         }
         ni_text_add(to, "</td></tr>\n");
     }
@@ -146,7 +146,7 @@ static void infeasible(const ni_report *r, ni_text *to) {
 
 static void card_head(const ni_report *r, ni_text *to, size_t rank, uint64_t trial) {
     double params, macs;
-    const ni_trial_row *row = ni_store_row(r->store, trial);
+    ni_trial_row row;
     ni_text_f(to, "<article class=\"card\"><h3>%zu. trial %llu: ", rank + 1,
               (unsigned long long)trial + 1);
     ni_say(to, ni_report_value(r, trial), r->kind);
@@ -161,15 +161,15 @@ static void card_head(const ni_report *r, ni_text *to, size_t rank, uint64_t tri
         ni_say(to, macs, NI_SAY_SHORT);
         ni_text_add(to, " MACs");
     }
-    if (row && row->parent != NAS_TRIAL_NONE)
+    if (ni_store_row(r->store, trial, &row) && row.parent != NAS_TRIAL_NONE)
         ni_text_f(to, "%sfrom trial %llu", isfinite(params) || isfinite(macs) ? ", " : "",
-                  (unsigned long long)row->parent + 1);
+                  (unsigned long long)row.parent + 1);
     ni_text_add(to, "</p>");
 }
 
 static nas_status card(const ni_report *r, ni_text *to, size_t rank) {
     uint64_t trial = r->best.items[rank];
-    const ni_trial_row *row = ni_store_row(r->store, trial);
+    ni_trial_row row;
     ni_draw_graph *graphs;
     uint32_t n;
     NI_TRY(ni_report_graphs(r, trial, &graphs, &n));
@@ -186,7 +186,8 @@ static nas_status card(const ni_report *r, ni_text *to, size_t rank) {
     }
     ni_draw_free(r->context, graphs, n);
     ni_text_add(to, "<code>");
-    ni_say_xml(to, row->arch[0] ? row->arch : "a relaxed network", 600);
+    if (ni_report_row(r, to, trial, &row))
+        ni_say_xml(to, row.arch[0] ? row.arch : "a relaxed network", 600);
     ni_text_add(to, "</code></article>\n");
     return status;
 }
@@ -225,14 +226,14 @@ static void front(const ni_report *r, ni_text *to) {
     ni_text_add(to, "</th><th class=\"n\">trial</th><th>architecture</th></tr></thead><tbody>\n");
     for (size_t k = 0; k < shown; k++) {
         const ni_key *f = &r->front.items[shown == 1 ? 0 : k * (r->front.n - 1) / (shown - 1)];
-        const ni_trial_row *row = ni_store_row(r->store, f->trial);
+        ni_trial_row row;
         ni_text_add(to, "<tr><td class=\"n\">");
         ni_say(to, f->other, NI_SAY_COUNT);
         ni_text_add(to, "</td><td class=\"n\">");
         ni_say(to, f->key, r->kind);
         ni_text_f(to, "</td><td class=\"n\">%llu</td><td class=\"arch\"><code>",
                   (unsigned long long)f->trial + 1);
-        ni_say_xml(to, row->arch, ARCH_MOST);
+        if (ni_report_row(r, to, f->trial, &row)) ni_say_xml(to, row.arch, ARCH_MOST);
         ni_text_add(to, "</code></td></tr>\n");
     }
     ni_text_add(to, "</tbody></table></div>\n");
@@ -329,8 +330,8 @@ static nas_status trials(const ni_report *r, ni_text *to, nas_sink *sink) {
     ni_text_add(to,
                 r->has_notes ? "<th>note</th></tr></thead><tbody>\n" : "</tr></thead><tbody>\n");
     for (size_t i = 0; i < r->listed.n; i++) {
-        const ni_trial_row *row = ni_store_row(r->store, r->listed.items[i].trial);
-        if (row) trial_row(r, to, row);
+        ni_trial_row row;
+        if (ni_report_row(r, to, r->listed.items[i].trial, &row)) trial_row(r, to, &row);
         status = ni_say_flush(to, sink);
         if (status != NAS_OK) return status;
     }

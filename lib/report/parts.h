@@ -135,6 +135,8 @@ bool ni_report_number(const ni_report *report, const char *key, double *out);
 /* A trial's metric, NAN when it has none; value: what the report is about. */
 double ni_report_metric(const ni_report *report, uint64_t trial, const char *name);
 double ni_report_value(const ni_report *report, uint64_t trial);
+/* A trial with its texts; false: there is none. Without memory for the texts to->status says so. */
+bool ni_report_row(const ni_report *report, ni_text *to, uint64_t trial, ni_trial_row *out);
 /* Parameters and multiply-accumulates by the evaluator, or else by the space; NAN. */
 nas_status ni_report_costs(const ni_report *report, uint64_t trial, double *params, double *macs);
 /* Drawable graphs of a trial's architecture: *n 0 when there are none. */

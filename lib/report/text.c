@@ -164,7 +164,7 @@ static nas_status best(const ni_report *r, ni_text *to) {
     heading(to, "The best networks");
     for (size_t i = 0; status >= 0 && i < r->best.n; i++) {
         uint64_t trial = r->best.items[i];
-        const ni_trial_row *row = ni_store_row(r->store, trial);
+        ni_trial_row row;
         ni_draw_graph *graphs;
         uint32_t n;
         double params, macs;
@@ -177,7 +177,7 @@ static nas_status best(const ni_report *r, ni_text *to) {
             ni_text_add(to, " parameters");
         }
         ni_text_add_char(to, '\n');
-        wrapped(to, row->arch, 3, 600);
+        if (ni_report_row(r, to, trial, &row)) wrapped(to, row.arch, 3, 600);
         status = ni_report_graphs(r, trial, &graphs, &n);
         for (uint32_t g = 0; status >= 0 && g < n && g < 8; g++)
             status = ni_draw_text(to, r->context, &graphs[g]);
@@ -191,11 +191,12 @@ static void infeasible(const ni_report *r, ni_text *to) {
     heading(to, "Infeasible trials");
     for (int32_t k = 0; k < NI_REPORT_REASONS; k++) {
         if (r->reasons[k] == 0) continue;
-        const ni_trial_row *row = ni_store_row(r->store, r->example[k]);
+        ni_trial_row row;
         column(to, 8, (double)r->reasons[k], NI_SAY_COUNT);
         ni_text_f(to, "  %s, first in trial %llu\n", ni_report_reason(k),
                   (unsigned long long)r->example[k] + 1);
-        if (row && row->sentence[0]) wrapped(to, row->sentence, 10, 200);
+        if (ni_store_row(r->store, r->example[k], &row) && row.sentence[0])
+            wrapped(to, row.sentence, 10, 200);
     }
 }
 
@@ -240,22 +241,21 @@ static nas_status trials(const ni_report *r, ni_text *to, nas_sink *sink) {
     heading(to, r->listed.n == r->trials ? "Trials" : "The best trials");
     ni_text_add(to, "   trial         value    parameters      time  state\n");
     for (size_t i = 0; i < r->listed.n; i++) {
-        const ni_trial_row *row = ni_store_row(r->store, r->listed.items[i].trial);
+        ni_trial_row row;
         double params, macs;
-        if (!row) continue;
-        if (ni_report_costs(r, row->number, &params, &macs) < 0) to->status = NAS_E_MEMORY;
-        ni_text_f(to, "%8llu  ", (unsigned long long)row->number + 1);
-        column(to, 12, ni_report_value(r, row->number), r->kind);
+        if (!ni_report_row(r, to, r->listed.items[i].trial, &row)) continue;
+        if (ni_report_costs(r, row.number, &params, &macs) < 0) to->status = NAS_E_MEMORY;
+        ni_text_f(to, "%8llu  ", (unsigned long long)row.number + 1);
+        column(to, 12, ni_report_value(r, row.number), r->kind);
         ni_text_add(to, "  ");
         column(to, 12, params, NI_SAY_COUNT);
         char seconds[NI_NUMBER_TEXT];
-        ni_text_f(to, "%8s s  %s", ni_fixed_text(seconds, row->seconds, 1),
-                  ni_report_state(row->state));
-        if (row->state == NAS_STATE_INFEASIBLE)
-            ni_text_f(to, ": %s", ni_report_reason(row->reason));
+        ni_text_f(to, "%8s s  %s", ni_fixed_text(seconds, row.seconds, 1),
+                  ni_report_state(row.state));
+        if (row.state == NAS_STATE_INFEASIBLE) ni_text_f(to, ": %s", ni_report_reason(row.reason));
         ni_text_add_char(to, '\n');
-        wrapped(to, row->arch, 10, 160);
-        if (row->note[0]) wrapped(to, row->note, 10, 160);
+        wrapped(to, row.arch, 10, 160);
+        if (row.note[0]) wrapped(to, row.note, 10, 160);
         nas_status status = ni_say_flush(to, sink);
         if (status != NAS_OK) return status;
     }

@@ -46,7 +46,8 @@ bool ni_search_trial_told(nas_search *s, uint64_t trial) {
     if (trial >= s->next_trial) return false;
     for (size_t i = 0; i < s->flight.n; i++)
         if (s->flight.items[i]->trial == trial) return false;
-    return ni_store_row(s->store, trial) != NULL;
+    ni_trial_row row;
+    return ni_store_row(s->store, trial, &row);
 }
 
 static nas_status find_evaluator(nas_search *s, const char *name, uint32_t *out) {
@@ -110,15 +111,16 @@ static nas_status check_proposal(nas_search *s, const nas_proposal *p, uint32_t 
 /* ---- a trial that is on record
  * ------------------------------------------------------------------------------- */
 
-static const ni_trial_row *script(nas_search *s, uint64_t trial) {
-    return ni_store_row(s->record ? s->record : s->store, trial);
+static bool script(nas_search *s, uint64_t trial, ni_trial_row *out) {
+    return ni_store_row(s->record ? s->record : s->store, trial, out);
 }
 
 /* The controller proposes again what is on record for this trial? */
-static nas_status check_script(nas_search *s, const ni_turn *turn, const ni_trial_row *row) {
+static nas_status check_script(nas_search *s, const ni_turn *turn, ni_trial_row *row) {
     const nas_proposal *p = turn->proposal;
     const char *arch = nas_proposal_arch(p) ? nas_arch_text(nas_proposal_arch(p)) : "";
     const char *what = NULL;
+    NI_TRY(ni_store_texts(s->record ? s->record : s->store, row));
     if (strcmp(arch, row->arch))
         what = "architecture";
     else if (strcmp(nas_proposal_evaluator(p), row->evaluator))
@@ -145,26 +147,28 @@ static nas_status check_script(nas_search *s, const ni_turn *turn, const ni_tria
 }
 
 nas_status ni_turn_readmit(nas_search *s, ni_turn *turn) {
-    const ni_trial_row *row = script(s, turn->trial);
-    if (row == NULL || !nas_proposal_ends_trial(turn->proposal)) {
+    ni_trial_row row;
+    if (!script(s, turn->trial, &row) || !nas_proposal_ends_trial(turn->proposal)) {
         if (turn->same_as != NAS_TRIAL_NONE) turn->phase = NI_TURN_WAITS;
         return NAS_OK;
     }
-    NI_TRY(check_script(s, turn, row));
+    NI_TRY(check_script(s, turn, &row));
     if (s->record) return NAS_OK; /* a replay evaluates again */
     nas_result_builder *builder;
     nas_status status;
     NI_TRY(nas_result_create(&builder, s->context));
     status = ni_store_result(s->store, turn->trial, builder);
-    if (status >= 0) status = ni_result_take(builder, &turn->result);
-    nas_result_free(builder);
-    if (status < 0) return status;
-    ni_result_set_score(turn->result, row->score);
+    if (status < 0) {
+        nas_result_free(builder);
+        return status;
+    }
+    turn->result = ni_result_finish(builder);
+    ni_result_set_score(turn->result, row.score);
     turn->phase = NI_TURN_FINISHED;
     turn->recorded = turn->old = true;
-    turn->evaluated = row->evaluated != 0;
-    turn->forgotten = row->reason == NAS_REASON_VANISHED;
-    turn->arrival = row->arrival;
+    turn->evaluated = row.evaluated != 0;
+    turn->forgotten = row.reason == NAS_REASON_VANISHED;
+    turn->arrival = row.arrival;
     if (turn->arrival >= s->arrivals) s->arrivals = turn->arrival + 1;
     return NAS_OK;
 }
@@ -234,8 +238,9 @@ nas_status ni_search_ask_next(nas_search *s) {
     if (s->must_tell || s->flight.n >= s->options.window) return NAS_WAIT;
     if (s->record && s->asked >= s->record_turns) return NAS_DONE;
     if (s->options.order == NAS_ORDER_ARRIVAL) {
-        const ni_trial_row *row = script(s, s->next_trial);
-        if (row && s->told < row->seen && s->flight.n > 0) return NAS_WAIT;
+        ni_trial_row row;
+        if (script(s, s->next_trial, &row) && s->told < row.seen && s->flight.n > 0)
+            return NAS_WAIT;
     }
     if (!s->open_trial) {
         s->closing = budget_spent(s);

@@ -111,9 +111,9 @@ nas_status ni_turn_begin(nas_search *s, ni_turn *turn) {
 static uint64_t with_weights(nas_search *s, uint64_t trial) {
     uint64_t other = trial;
     ni_mutex_lock(s->lock);
-    const ni_trial_row *row = ni_store_row(s->store, trial);
-    if (row && row->state == NAS_STATE_CACHED && row->reuse_key &&
-        !ni_map_get(s->reuse, row->reuse_key, &other))
+    ni_trial_row row;
+    if (ni_store_row(s->store, trial, &row) && row.state == NAS_STATE_CACHED && row.reuse_key &&
+        !ni_map_get(s->reuse, row.reuse_key, &other))
         other = trial;
     ni_mutex_unlock(s->lock);
     return other;
@@ -270,10 +270,13 @@ nas_status ni_turn_end(nas_search *s, ni_turn *turn) {
             ? ni_turn_check(s, turn, turn->builder)
             : ni_turn_infeasible(s, turn->builder, answer,
                                  turn->timed_out && answer == NAS_E_CANCELLED, turn->sentence);
-    if (status >= 0) status = ni_result_take(turn->builder, &result);
-    nas_result_free(turn->builder);
+    if (status < 0) {
+        nas_result_free(turn->builder);
+        turn->builder = NULL;
+        return ni_search_fail(s, status);
+    }
+    result = ni_result_finish(turn->builder);
     turn->builder = NULL;
-    if (status < 0) return ni_search_fail(s, status);
     turn->evaluated = true;
     return ni_turn_finish(s, turn, result);
 }
@@ -309,8 +312,11 @@ nas_status ni_turn_finish(nas_search *s, ni_turn *turn, nas_result *result) {
     turn->result = result;
     turn->phase = NI_TURN_FINISHED;
     ni_result_set_score(result, ni_search_score(s, result));
-    const ni_trial_row *script = s->record ? ni_store_row(s->record, turn->trial) : NULL;
-    turn->arrival = script ? script->arrival : s->arrivals++;
+    ni_trial_row script;
+    if (s->record && ni_store_row(s->record, turn->trial, &script))
+        turn->arrival = script.arrival;
+    else
+        turn->arrival = s->arrivals++;
     bool alone = turn->first_turn == turn->number && nas_proposal_ends_trial(turn->proposal);
     if (!alone) return NAS_OK; /* recorded when it is told, with a checkpoint */
     NI_TRY(ni_search_record(s, turn));
@@ -323,22 +329,21 @@ nas_status ni_turn_finish(nas_search *s, ni_turn *turn, nas_result *result) {
 }
 
 nas_status ni_turn_share(nas_search *s, ni_turn *turn) {
-    const ni_trial_row *row = ni_store_row(s->store, turn->same_as);
+    ni_trial_row row;
     nas_result_builder *builder;
-    nas_result *result = NULL;
-    if (row == NULL || row->state == NAS_STATE_INFEASIBLE) {
+    if (!ni_store_row(s->store, turn->same_as, &row) || row.state == NAS_STATE_INFEASIBLE) {
         turn->same_as = NAS_TRIAL_NONE;
         turn->phase = NI_TURN_READY;
         ni_cond_broadcast(s->news);
         return NAS_OK;
     }
     nas_status status = nas_result_create(&builder, s->context);
-    if (status >= 0) {
-        status = ni_store_result(s->store, turn->same_as, builder);
-        if (status >= 0) status = nas_result_set_state(builder, NAS_STATE_CACHED);
-        if (status >= 0) status = ni_result_take(builder, &result);
-        nas_result_free(builder);
-    }
     if (status < 0) return ni_search_fail(s, status);
-    return ni_turn_finish(s, turn, result);
+    status = ni_store_result(s->store, turn->same_as, builder);
+    if (status >= 0) status = nas_result_set_state(builder, NAS_STATE_CACHED);
+    if (status < 0) {
+        nas_result_free(builder);
+        return ni_search_fail(s, status);
+    }
+    return ni_turn_finish(s, turn, ni_result_finish(builder));
 }

@@ -16,7 +16,7 @@ void ni_search_count(nas_search *s, const ni_trial_row *row) {
     s->infeasible += row->state == NAS_STATE_INFEASIBLE;
     if (row->generation > s->generations) s->generations = row->generation;
     /* Counting must not fail a search: without memory the number is too small. */
-    if (row->arch[0]) (void)ni_map_put(s->networks, row->network_hash, 1);
+    if (row->has_arch) (void)ni_map_put(s->networks, row->network_hash, 1);
     if (isnan(row->score) || row->state == NAS_STATE_INFEASIBLE) return;
     if (s->has_best &&
         (row->score < s->best || (row->score == s->best && row->number > s->best_trial)))
@@ -32,8 +32,10 @@ void ni_search_count(nas_search *s, const ni_trial_row *row) {
 static double spent_epochs(nas_search *s, const ni_turn *turn, double *total) {
     int32_t how;
     uint64_t from = nas_proposal_from(turn->proposal, &how);
-    const ni_trial_row *origin = how == NAS_FROM_CONTINUE ? ni_store_row(s->store, from) : NULL;
-    double before = origin ? origin->total_epochs : 0, epochs;
+    ni_trial_row origin;
+    double before = 0, epochs;
+    if (how == NAS_FROM_CONTINUE && ni_store_row(s->store, from, &origin))
+        before = origin.total_epochs;
     if (nas_result_metric(turn->result, "epochs", &epochs) != NAS_OK)
         epochs = nas_proposal_fidelity(turn->proposal, "epochs", 0);
     *total = epochs > before ? epochs : before;
@@ -43,9 +45,9 @@ static double spent_epochs(nas_search *s, const ni_turn *turn, double *total) {
 static ni_trial_row make_row(nas_search *s, const ni_turn *turn) {
     const nas_proposal *p = turn->proposal;
     const nas_arch *arch = nas_proposal_arch(p);
-    const ni_trial_row *parent = nas_proposal_parent(p) == NAS_TRIAL_NONE
-                                     ? NULL
-                                     : ni_store_row(s->store, nas_proposal_parent(p));
+    ni_trial_row parent;
+    bool child = nas_proposal_parent(p) != NAS_TRIAL_NONE &&
+                 ni_store_row(s->store, nas_proposal_parent(p), &parent);
     bool alone = turn->first_turn == turn->number;
     ni_trial_row row = {.number = turn->trial,
                         .first_turn = turn->first_turn,
@@ -57,12 +59,14 @@ static ni_trial_row make_row(nas_search *s, const ni_turn *turn) {
                         .reuse_key = turn->reuse_key,
                         .parent = nas_proposal_parent(p),
                         .from = nas_proposal_from(p, NULL),
-                        .generation = parent ? parent->generation + 1 : 0,
+                        .generation = child ? parent.generation + 1 : 0,
                         .state = nas_result_state(turn->result),
                         .reason = nas_result_reason(turn->result),
                         .evaluated = turn->evaluated,
                         .score = nas_result_score(turn->result),
                         .seconds = alone ? turn->seconds : s->open_seconds,
+                        .design = arch,
+                        .has_arch = arch != NULL,
                         .arch = arch ? nas_arch_text(arch) : "",
                         .sentence = nas_result_sentence(turn->result),
                         .note = nas_proposal_note(p),
@@ -292,12 +296,12 @@ static nas_status use_evaluator(nas_search *s, nas_reader *from, uint32_t entry)
 static nas_status recount(nas_search *s) {
     uint64_t n = ni_store_rows(s->store), other;
     for (uint64_t t = 0; t < n; t++) {
-        const ni_trial_row *row = ni_store_row(s->store, t);
-        if (row == NULL) continue;
-        ni_search_count(s, row);
-        if (s->options.reuse && row->reuse_key && t < s->next_trial &&
-            row->state != NAS_STATE_INFEASIBLE && !ni_map_get(s->reuse, row->reuse_key, &other))
-            NI_TRY(ni_map_put(s->reuse, row->reuse_key, t));
+        ni_trial_row row;
+        if (!ni_store_row(s->store, t, &row)) continue;
+        ni_search_count(s, &row);
+        if (s->options.reuse && row.reuse_key && t < s->next_trial &&
+            row.state != NAS_STATE_INFEASIBLE && !ni_map_get(s->reuse, row.reuse_key, &other))
+            NI_TRY(ni_map_put(s->reuse, row.reuse_key, t));
     }
     for (size_t i = 0; i < s->flight.n; i++) {
         ni_turn *turn = s->flight.items[i];
@@ -325,12 +329,14 @@ nas_status ni_search_resume(nas_search *s) {
         NI_TRY(status);
     }
     if (s->serial_state)
-        for (uint64_t t = s->next_trial; t < ni_store_rows(s->store); t++)
-            if (ni_store_row(s->store, t))
+        for (uint64_t t = s->next_trial; t < ni_store_rows(s->store); t++) {
+            ni_trial_row row;
+            if (ni_store_row(s->store, t, &row))
                 return ni_fail(
                     s->context, NAS_E_STATE,
                     "cannot resume: trial %llu is finished, but the evaluators' state after "
                     "it was not saved",
                     (unsigned long long)t);
+        }
     return recount(s);
 }

@@ -73,48 +73,46 @@ static nas_status compare_curves(nas_search *s, const ni_turn *turn) {
 }
 
 nas_status ni_search_compare(nas_search *s, const ni_turn *turn) {
-    const ni_trial_row *was = ni_store_row(s->record, turn->trial);
-    const ni_trial_row *is = ni_store_row(s->store, turn->trial);
-    if (was == NULL)
+    ni_trial_row was, is;
+    if (!ni_store_row(s->record, turn->trial, &was) || !ni_store_row(s->store, turn->trial, &is))
         return ni_search_fail(s, ni_fail(s->context, NAS_E_DIFFERS, "trial %llu is not on record",
                                          (unsigned long long)turn->trial));
-    if (was->state != is->state) return differs(s, turn->trial, "state", was->state, is->state);
-    if (was->reason != is->reason)
-        return differs(s, turn->trial, "reason", was->reason, is->reason);
-    if (strcmp(was->sentence, is->sentence))
-        return differs_text(s, turn->trial, "sentence", was->sentence, is->sentence);
-    if (was->turns != is->turns)
-        return differs(s, turn->trial, "turns", (double)was->turns, (double)is->turns);
-    if (was->generation != is->generation)
-        return differs(s, turn->trial, "generation", (double)was->generation,
-                       (double)is->generation);
+    if (was.state != is.state) return differs(s, turn->trial, "state", was.state, is.state);
+    if (was.reason != is.reason) return differs(s, turn->trial, "reason", was.reason, is.reason);
+    if (strcmp(was.sentence, is.sentence))
+        return differs_text(s, turn->trial, "sentence", was.sentence, is.sentence);
+    if (was.turns != is.turns)
+        return differs(s, turn->trial, "turns", (double)was.turns, (double)is.turns);
+    if (was.generation != is.generation)
+        return differs(s, turn->trial, "generation", (double)was.generation, (double)is.generation);
     NI_TRY(compare_metrics(s, turn));
     NI_TRY(compare_curves(s, turn));
-    if (!same(was->score, is->score))
-        return differs(s, turn->trial, "score", was->score, is->score);
+    if (!same(was.score, is.score)) return differs(s, turn->trial, "score", was.score, is.score);
     return NAS_OK;
 }
 
 /* What a clock or the caller decided is not decided again: a trial that ran out of time, vanished,
  * or was ended early by the safety stop has the result on record. */
 nas_status ni_search_take_record(nas_search *s, ni_turn *turn) {
-    const ni_trial_row *row = ni_store_row(s->record, turn->trial);
+    ni_trial_row row;
     nas_result_builder *builder;
-    nas_result *result = NULL;
     const char *ended = ni_store_find_fact(s->record, "ended");
-    if (row == NULL || turn->phase != NI_TURN_READY || turn->first_turn != turn->number)
+    if (turn->phase != NI_TURN_READY || turn->first_turn != turn->number ||
+        !ni_store_row(s->record, turn->trial, &row))
         return NAS_OK;
-    bool by_clock = row->state == NAS_STATE_STOPPED && row->number == 0 && ended &&
+    bool by_clock = row.state == NAS_STATE_STOPPED && row.number == 0 && ended &&
                     !strcmp(ended, nas_ended_text(NAS_ENDED_TIME));
-    if (row->reason != NAS_REASON_TIME && row->reason != NAS_REASON_VANISHED && !by_clock)
+    if (row.reason != NAS_REASON_TIME && row.reason != NAS_REASON_VANISHED && !by_clock)
         return NAS_OK;
     NI_TRY(nas_result_create(&builder, s->context));
     nas_status status = ni_store_result(s->record, turn->trial, builder);
-    if (status >= 0) status = ni_result_take(builder, &result);
-    nas_result_free(builder);
-    if (status < 0) return status;
-    turn->evaluated = row->evaluated != 0;
-    turn->forgotten = row->reason == NAS_REASON_VANISHED;
+    if (status < 0) {
+        nas_result_free(builder);
+        return status;
+    }
+    nas_result *result = ni_result_finish(builder);
+    turn->evaluated = row.evaluated != 0;
+    turn->forgotten = row.reason == NAS_REASON_VANISHED;
     return ni_turn_finish(s, turn, result);
 }
 
@@ -128,8 +126,9 @@ nas_status nas_search_replay(nas_context *context, nas_store *record,
     uint64_t trials = 0;
     nas_status status = nas_store_trials(record, &trials);
     if (status >= 0 && trials > 0) {
-        const ni_trial_row *last = ni_store_row(record, trials - 1);
-        search->record_turns = last->first_turn + last->turns;
+        ni_trial_row last;
+        if (ni_store_row(record, trials - 1, &last))
+            search->record_turns = last.first_turn + last.turns;
     }
     const char *turns = ni_store_find_fact(record, "turns");
     if (turns) {

@@ -21,10 +21,11 @@ nas_status nas_search_best(nas_search *search, nas_trial *out) {
     if (has) return nas_store_trial(search->store, best, out);
     if (recorded == 0)
         return ni_fail(search->context, NAS_E_NOT_FOUND, "no trial has finished yet");
-    const ni_trial_row *first = ni_store_row(search->store, 0);
+    ni_trial_row first;
+    bool why = ni_store_row(search->store, 0, &first) && first.sentence[0];
     return ni_fail(search->context, NAS_E_NOT_FOUND, "none of %llu trials has a score%s%s",
-                   (unsigned long long)recorded, first && first->sentence[0] ? "; trial 0: " : "",
-                   first ? first->sentence : "");
+                   (unsigned long long)recorded, why ? "; trial 0: " : "",
+                   why ? first.sentence : "");
 }
 
 int32_t nas_search_ended(const nas_search *search) {

@@ -51,9 +51,9 @@ nas_status ni_search_deliver(nas_search *s, ni_turn *turn) {
     s->must_tell = false;
     s->told_evaluations += turn->evaluated;
     if (ends) {
-        const ni_trial_row *row = ni_store_row(s->store, turn->trial);
+        ni_trial_row row;
         s->told_trials++;
-        s->told_epochs += row->epochs;
+        if (ni_store_row(s->store, turn->trial, &row)) s->told_epochs += row.epochs;
         s->open_seconds = 0;
         if (!isnan(s->options.target) && nas_result_score(turn->result) >= s->options.target &&
             !s->closing)

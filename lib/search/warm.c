@@ -4,7 +4,7 @@
 #include "parts.h"
 
 static nas_status tell_row(nas_controller *controller, const nas_space *space, nas_store *store,
-                           const ni_trial_row *row, uint64_t seed) {
+                           ni_trial_row *row, uint64_t seed) {
     nas_context *context = ni_space_context(space);
     nas_arch *arch = NULL;
     nas_proposal_builder *asked = NULL;
@@ -12,6 +12,7 @@ static nas_status tell_row(nas_controller *controller, const nas_space *space, n
     nas_result_builder *builder = NULL;
     nas_result *result = NULL;
     nas_status status;
+    NI_GOTO(end, ni_store_texts(store, row));
     NI_GOTO(end, nas_arch_parse(&arch, space, row->arch));
     /* No trial of the search to come: what is derived from it names no parent. */
     NI_GOTO(end, ni_proposal_create(&asked, context, space, seed, UINT64_MAX, NAS_TRIAL_NONE, 0));
@@ -57,11 +58,11 @@ nas_status nas_controller_warm_start(nas_controller *controller, const nas_space
     if (text) (void)ni_parse_u64(text, strlen(text), &seed);
     NI_TRY(nas_store_trials(store, &n));
     for (uint64_t i = 0; i < n; i++) {
-        const ni_trial_row *row = ni_store_row(store, i);
-        if (row == NULL || row->arch == NULL || row->arch[0] == 0 || isnan(row->score) ||
-            row->reason == NAS_REASON_VANISHED)
+        ni_trial_row row;
+        if (!ni_store_row(store, i, &row) || !row.has_arch || isnan(row.score) ||
+            row.reason == NAS_REASON_VANISHED)
             continue;
-        nas_status status = tell_row(controller, space, store, row, seed);
+        nas_status status = tell_row(controller, space, store, &row, seed);
         if (status < 0) {
             snprintf(prefix, sizeof prefix, "warm start, trial %llu", (unsigned long long)i + 1);
             return ni_fail_prefix(context, status, prefix);

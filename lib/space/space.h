@@ -8,6 +8,13 @@
 nas_context *ni_space_context(const nas_space *space);
 /* Decision d, borrowed; d must be one of the space's. */
 const nas_decision *ni_space_decision(const nas_space *space, uint32_t d);
+/* The architecture's values, one a decision; 0 where a decision does not apply. */
+const nas_value *ni_arch_values(const nas_arch *arch);
+/* An architecture in as few bytes as its decisions need: bits of the values of those that apply, one
+ * after the other. ni_arch_packed says how many bytes; unpack gives an equal architecture. */
+size_t ni_arch_packed(const nas_arch *arch);
+void ni_arch_pack(const nas_arch *arch, unsigned char *out); /* ni_arch_packed bytes */
+nas_status ni_arch_unpack(nas_arch **out, const nas_space *space, const unsigned char *bytes, size_t n);
 /* Architectures, searches, controllers and models hold the space that they use. */
 void ni_space_hold(const nas_space *space);
 void ni_space_release(const nas_space *space);

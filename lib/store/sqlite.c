@@ -25,8 +25,9 @@ enum {
     STATEMENTS
 };
 static const char *const sql_of[STATEMENTS] = {
-    [PUT_TRIAL] = ("INSERT INTO trial VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
-                   "?17,?18,?19,?20,?21,?22,?23)"),
+    [PUT_TRIAL] =
+        ("INSERT INTO trial VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
+         "?17,?18,?19,?20,?21,?22,?23)"),
     [PUT_METRIC] = "INSERT INTO metric VALUES(?1,?2,?3,?4)",
     [PUT_CURVE] = "INSERT INTO curve VALUES(?1,?2,?3)",
     [PUT_POINT] = "INSERT INTO point VALUES(?1,?2,?3,?4,?5)",
@@ -166,7 +167,7 @@ static void bind_trial(sqlite3_stmt *s, int at, uint64_t trial) {
 }
 /* SQLite has no NaN: it becomes NULL by itself, and comes back as NaN. */
 static void bind_text(sqlite3_stmt *s, int at, const char *text) {
-    sqlite3_bind_text(s, at, text, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, at, text ? text : "", -1, SQLITE_STATIC);
 }
 
 /* ---- opening
@@ -375,28 +376,34 @@ void ni_file_rollback(ni_file *file) {
 }
 
 static nas_status put_curve(ni_file *file, uint64_t trial, uint32_t position,
-                            const ni_row_curve *curve) {
+                            const nas_result *result, const char *name) {
     sqlite3_stmt *s = NULL;
+    uint32_t n = nas_result_points(result, name);
     NI_TRY(prepare(file, PUT_CURVE, &s));
     bind_u64(s, 1, trial);
     bind_u64(s, 2, position);
-    bind_text(s, 3, curve->name);
+    bind_text(s, 3, name);
     NI_TRY(finish(file, s, "writing a curve"));
     NI_TRY(prepare(file, PUT_POINT, &s));
-    for (size_t p = 0; p < curve->n; p++) {
+    for (uint32_t p = 0; p < n; p++) {
+        double x = 0, y = 0;
+        (void)nas_result_point(result, name, p, &x, &y);
         bind_u64(s, 1, trial);
         bind_u64(s, 2, position);
         bind_u64(s, 3, p);
-        sqlite3_bind_double(s, 4, curve->xy[2 * p]);
-        sqlite3_bind_double(s, 5, curve->xy[2 * p + 1]);
+        sqlite3_bind_double(s, 4, x);
+        sqlite3_bind_double(s, 5, y);
         NI_TRY(finish(file, s, "writing a curve"));
     }
     return NAS_OK;
 }
 
-nas_status ni_file_put_trial(ni_file *file, const ni_row *row) {
-    const ni_trial_row *r = &row->row;
+nas_status ni_file_put_trial(ni_file *file, const ni_trial_row *r, const nas_result *result) {
     sqlite3_stmt *s = NULL;
+    size_t n_gradient;
+    const double *gradient = nas_result_gradient(result, &n_gradient);
+    const char *name;
+    double value;
     NI_TRY(prepare(file, PUT_TRIAL, &s));
     bind_u64(s, 1, r->number);
     sqlite3_bind_int(s, 2, r->state);
@@ -420,21 +427,19 @@ nas_status ni_file_put_trial(ni_file *file, const ni_row *row) {
     sqlite3_bind_double(s, 20, r->epochs);
     sqlite3_bind_double(s, 21, r->total_epochs);
     sqlite3_bind_double(s, 22, r->seconds);
-    if (row->n_gradient)
-        sqlite3_bind_blob64(s, 23, row->gradient, row->n_gradient * sizeof(double), SQLITE_STATIC);
+    if (n_gradient)
+        sqlite3_bind_blob64(s, 23, gradient, n_gradient * sizeof *gradient, SQLITE_STATIC);
     NI_TRY(finish(file, s, "writing a trial"));
-    if (row->n_metrics) {
+    for (uint32_t i = 0; (name = nas_result_metric_at(result, i, &value)); i++) {
         NI_TRY(prepare(file, PUT_METRIC, &s));
-        for (uint32_t i = 0; i < row->n_metrics; i++) {
-            bind_u64(s, 1, r->number);
-            bind_u64(s, 2, i);
-            bind_text(s, 3, row->metrics[i].name);
-            sqlite3_bind_double(s, 4, row->metrics[i].value);
-            NI_TRY(finish(file, s, "writing a metric"));
-        }
+        bind_u64(s, 1, r->number);
+        bind_u64(s, 2, i);
+        bind_text(s, 3, name);
+        sqlite3_bind_double(s, 4, value);
+        NI_TRY(finish(file, s, "writing a metric"));
     }
-    for (uint32_t i = 0; i < row->n_curves; i++)
-        NI_TRY(put_curve(file, r->number, i, &row->curves[i]));
+    for (uint32_t i = 0; (name = nas_result_curve_at(result, i)); i++)
+        NI_TRY(put_curve(file, r->number, i, result, name));
     return NAS_OK;
 }
 
@@ -608,9 +613,7 @@ static nas_status load_trial(ni_file *file, ni_cursor *cursors, nas_result_build
         NI_TRY(load_curves(file, &cursors[CURVES], &cursors[POINTS], result));
     for (int i = METRICS; i < CURSORS; i++) /* a row of a trial that is none */
         if (cursors[i].at <= trial) return damaged(file, cursors[i].at);
-    ni_row *made;
-    NI_TRY(ni_row_make(&made, file->context, &row, nas_result_so_far(result)));
-    return ni_store_load_row(into, made);
+    return ni_store_load_row(into, &row, nas_result_so_far(result));
 }
 
 static nas_status load_trials(ni_file *file, nas_store *into) {
@@ -701,8 +704,8 @@ nas_status ni_file_commit(ni_file *file) {
 void ni_file_rollback(ni_file *file) {
     (void)file;
 }
-nas_status ni_file_put_trial(ni_file *file, const ni_row *row) {
-    (void)file, (void)row;
+nas_status ni_file_put_trial(ni_file *file, const ni_trial_row *row, const nas_result *result) {
+    (void)file, (void)row, (void)result;
     return NAS_E_UNSUPPORTED;
 }
 nas_status ni_file_put_fact(ni_file *file, const char *key, const char *value) {

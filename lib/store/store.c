@@ -13,6 +13,11 @@ typedef struct {
     ni_bytes bytes;
 } ni_staged_bytes;
 
+typedef struct {
+    uint64_t number;
+    uint32_t place;
+} ni_staged_row;
+
 typedef NI_ARRAY(ni_named_bytes) ni_shelf;
 
 struct nas_store {
@@ -20,14 +25,15 @@ struct nas_store {
     ni_mutex *mutex;
     ni_file *file; /* NULL: in memory */
     bool read_only, in_transaction;
-    NI_ARRAY(ni_row *) rows; /* by number; NULL where none is recorded */
-    uint64_t whole;          /* rows 0 .. whole-1 are all there */
+    ni_rows rows;
+    uint64_t whole; /* rows 0 .. whole-1 are all there */
     NI_ARRAY(ni_fact) facts;
     /* Without a file: */
     ni_shelf states, blobs;
     NI_ARRAY(ni_bytes) kept; /* by trial */
     /* Of the transaction that is open: */
-    NI_ARRAY(ni_row *) staged_rows;
+    NI_ARRAY(ni_staged_row) staged_rows;
+    ni_rows_mark mark; /* where the rows were when it began */
     NI_ARRAY(ni_fact) staged_facts;
     NI_ARRAY(ni_staged_bytes) staged_bytes;
     void *lent; /* what nas_store_get_blob gave last */
@@ -68,6 +74,7 @@ nas_status nas_store_open(nas_store **out, nas_context *context, const char *pat
     store->context = context;
     ni_context_hold(context);
     NI_GOTO(failed, ni_mutex_create(&store->mutex, context));
+    NI_GOTO(failed, ni_rows_init(&store->rows, context));
     if (path != NULL) {
         store->read_only = options.read_only != 0;
         NI_GOTO(failed, ni_file_open(&store->file, context, path, &options));
@@ -89,8 +96,6 @@ static void drop_shelf(nas_context *context, ni_shelf *shelf) {
 }
 
 static void drop_staged(nas_store *store) {
-    for (size_t i = 0; i < store->staged_rows.n; i++)
-        ni_free(store->context, store->staged_rows.items[i]);
     for (size_t i = 0; i < store->staged_facts.n; i++) {
         ni_free(store->context, store->staged_facts.items[i].key);
         ni_free(store->context, store->staged_facts.items[i].value);
@@ -110,9 +115,7 @@ void nas_store_free(nas_store *store) {
     NI_ARRAY_FREE(context, &store->staged_facts);
     NI_ARRAY_FREE(context, &store->staged_bytes);
     ni_file_close(store->file);
-    for (size_t i = 0; i < store->rows.n; i++)
-        ni_free(context, store->rows.items[i]);
-    NI_ARRAY_FREE(context, &store->rows);
+    ni_rows_free(&store->rows);
     for (size_t i = 0; i < store->facts.n; i++) {
         ni_free(context, store->facts.items[i].key);
         ni_free(context, store->facts.items[i].value);
@@ -142,33 +145,31 @@ bool ni_store_read_only(const nas_store *store) {
 /* ---- loading
  * ------------------------------------------------------------------------------------------ */
 
-/* Room for row `number` in the array; rows up to it are NULL. */
+/* Room for row `number` among the places; those up to it are empty. */
 static nas_status make_room(nas_store *store, uint64_t number) {
-    if (number >= store->rows.n + NI_STORE_GAP)
+    if (number >= store->rows.at.n + NI_STORE_GAP)
         return ni_fail(store->context, NAS_E_CORRUPT,
                        "trial %llu is recorded where trial %zu would be next",
-                       (unsigned long long)number, store->rows.n);
-    NI_TRY(ni_array_grow(store->context, (void **)(void *)&store->rows.items, &store->rows.capacity,
-                         (size_t)number + 1, sizeof *store->rows.items));
-    while (store->rows.n <= number)
-        store->rows.items[store->rows.n++] = NULL;
+                       (unsigned long long)number, store->rows.at.n);
+    NI_TRY(ni_array_grow(store->context, (void **)(void *)&store->rows.at.items,
+                         &store->rows.at.capacity, (size_t)number + 1,
+                         sizeof *store->rows.at.items));
+    while (store->rows.at.n <= number)
+        store->rows.at.items[store->rows.at.n++] = 0;
     return NAS_OK;
 }
 
-static void publish_row(nas_store *store, ni_row *row) {
-    ni_free(store->context, store->rows.items[row->row.number]);
-    store->rows.items[row->row.number] = row;
-    while (store->whole < store->rows.n && store->rows.items[store->whole])
+static void publish_row(nas_store *store, ni_staged_row row) {
+    store->rows.at.items[row.number] = row.place;
+    while (store->whole < store->rows.at.n && store->rows.at.items[store->whole])
         store->whole++;
 }
 
-nas_status ni_store_load_row(nas_store *store, ni_row *row) {
-    nas_status status = make_room(store, row->row.number);
-    if (status < 0) {
-        ni_free(store->context, row);
-        return status;
-    }
-    publish_row(store, row);
+nas_status ni_store_load_row(nas_store *store, const ni_trial_row *row, const nas_result *result) {
+    ni_staged_row staged = {row->number, 0};
+    NI_TRY(make_room(store, row->number));
+    NI_TRY(ni_rows_put(&store->rows, row, result, &staged.place));
+    publish_row(store, staged);
     return NAS_OK;
 }
 
@@ -193,11 +194,13 @@ nas_status ni_store_begin(nas_store *store) {
         return status;
     }
     store->in_transaction = true;
+    store->mark = ni_rows_now(&store->rows);
     return NAS_OK;
 }
 
 void ni_store_rollback(nas_store *store) {
     if (store->file) ni_file_rollback(store->file);
+    ni_rows_back(&store->rows, store->mark);
     drop_staged(store);
     store->in_transaction = false;
     ni_mutex_unlock(store->mutex);
@@ -251,13 +254,11 @@ nas_status ni_store_commit(nas_store *store) {
 }
 
 nas_status ni_store_put_trial(nas_store *store, const ni_trial_row *row, const nas_result *result) {
-    ni_row *made;
+    ni_staged_row staged = {row->number, 0};
     NI_TRY(make_room(store, row->number));
-    NI_TRY(ni_row_make(&made, store->context, row, result));
-    nas_status status = store->file ? ni_file_put_trial(store->file, made) : NAS_OK;
-    if (status >= 0) status = NI_PUSH(store->context, &store->staged_rows, made);
-    if (status < 0) ni_free(store->context, made);
-    return status;
+    NI_TRY(ni_rows_put(&store->rows, row, result, &staged.place));
+    if (store->file) NI_TRY(ni_file_put_trial(store->file, row, result));
+    return NI_PUSH(store->context, &store->staged_rows, staged);
 }
 
 nas_status ni_store_put_fact(nas_store *store, const char *key, const char *value) {
@@ -429,37 +430,82 @@ nas_status nas_store_trials(nas_store *store, uint64_t *out) {
     return NAS_OK;
 }
 
-static const ni_row *find_row(nas_store *store, uint64_t number) {
-    ni_mutex_lock(store->mutex);
-    const ni_row *row = number < store->rows.n ? store->rows.items[number] : NULL;
-    ni_mutex_unlock(store->mutex);
-    return row;
+/* With the lock held. */
+static bool find_row(nas_store *store, uint64_t number, ni_row *out) {
+    const unsigned char *at = ni_rows_place(&store->rows, number);
+    if (at) ni_rows_read(&store->rows, number, at, out);
+    return at != NULL;
 }
 
-static nas_status need_row(nas_store *store, uint64_t number, const ni_row **out) {
+/* Leaves with the lock held where it answers NAS_OK. */
+static nas_status lock_row(nas_store *store, uint64_t number, ni_row *out) {
     NI_TRY(ni_enter(store->context));
-    *out = find_row(store, number);
-    if (*out) return NAS_OK;
+    ni_mutex_lock(store->mutex);
+    if (find_row(store, number, out)) return NAS_OK;
+    uint64_t whole = store->whole;
+    ni_mutex_unlock(store->mutex);
     return ni_fail(store->context, NAS_E_NOT_FOUND, "the store has no trial %llu; it has %llu",
-                   (unsigned long long)number, (unsigned long long)store->whole);
+                   (unsigned long long)number, (unsigned long long)whole);
 }
 
-const ni_trial_row *ni_store_row(nas_store *store, uint64_t trial) {
-    const ni_row *row = find_row(store, trial);
-    return row ? &row->row : NULL;
+bool ni_store_row(nas_store *store, uint64_t trial, ni_trial_row *out) {
+    ni_row row;
+    ni_mutex_lock(store->mutex);
+    bool there = find_row(store, trial, &row);
+    ni_mutex_unlock(store->mutex);
+    if (there) *out = row.row;
+    return there;
+}
+
+/* The architecture's text and hash, the note. Those that are not words become some: they are
+ * borrowed. */
+static nas_status make_texts(nas_store *store, const ni_row *from, ni_trial_row *row) {
+    ni_words *words = &store->rows.words;
+    nas_status status = NAS_OK;
+    uint32_t word = from->arch_word;
+    char room[256];
+    if (from->packed) {
+        nas_arch *arch;
+        NI_TRY(ni_arch_unpack(&arch, store->rows.space, from->packed, from->n_packed));
+        row->arch_hash = nas_arch_hash(arch);
+        status = ni_word(words, nas_arch_text(arch), &word);
+        nas_arch_free(arch);
+        NI_TRY(status);
+    }
+    row->arch = ni_word_text(words, word);
+    row->note = ni_word_text(words, from->note_word);
+    if (!from->note_parent) return NAS_OK;
+    ni_text note;
+    ni_text_lend(&note, store->context, room, sizeof room);
+    status = ni_row_note(&store->rows, from, &note);
+    if (status >= 0) status = ni_word(words, ni_text_get(&note), &word);
+    if (status >= 0) row->note = ni_word_text(words, word);
+    ni_text_free(&note);
+    return status;
+}
+
+nas_status ni_store_texts(nas_store *store, ni_trial_row *row) {
+    ni_row from;
+    NI_TRY(lock_row(store, row->number, &from));
+    nas_status status = make_texts(store, &from, row);
+    ni_mutex_unlock(store->mutex);
+    return status;
 }
 
 uint64_t ni_store_rows(nas_store *store) {
     ni_mutex_lock(store->mutex);
-    uint64_t n = store->rows.n;
+    uint64_t n = store->rows.at.n;
     ni_mutex_unlock(store->mutex);
     return n;
 }
 
 nas_status nas_store_trial(nas_store *store, uint64_t number, nas_trial *out) {
-    const ni_row *found;
-    NI_TRY(need_row(store, number, &found));
-    const ni_trial_row *row = &found->row;
+    ni_row from;
+    NI_TRY(lock_row(store, number, &from));
+    ni_trial_row *row = &from.row;
+    nas_status status = make_texts(store, &from, row);
+    ni_mutex_unlock(store->mutex);
+    NI_TRY(status);
     nas_trial trial = {.number = row->number,
                        .state = row->state,
                        .reason = row->reason,
@@ -479,48 +525,62 @@ nas_status nas_store_trial(nas_store *store, uint64_t number, nas_trial *out) {
 }
 
 nas_status nas_store_metric(nas_store *store, uint64_t trial, const char *metric, double *out) {
-    const ni_row *row;
-    NI_TRY(need_row(store, trial, &row));
-    for (uint32_t i = 0; metric && i < row->n_metrics; i++)
-        if (!strcmp(row->metrics[i].name, metric)) {
-            *out = row->metrics[i].value;
-            return NAS_OK;
-        }
+    ni_row row;
+    const char *name;
+    double value = 0;
+    NI_TRY(lock_row(store, trial, &row));
+    uint32_t i = 0;
+    while ((name = ni_row_metric(&store->rows, &row, i, &value)) &&
+           (!metric || strcmp(name, metric)))
+        i++;
+    ni_mutex_unlock(store->mutex);
+    if (name) {
+        *out = value;
+        return NAS_OK;
+    }
     return ni_fail(store->context, NAS_E_NOT_FOUND, "trial %llu has no metric \"%s\"",
                    (unsigned long long)trial, metric ? metric : "");
 }
 
 nas_status nas_store_metric_at(nas_store *store, uint64_t trial, uint32_t index, const char **name,
                                double *value) {
-    const ni_row *row;
-    NI_TRY(need_row(store, trial, &row));
-    *name = index < row->n_metrics ? row->metrics[index].name : NULL;
-    if (*name && value) *value = row->metrics[index].value;
+    ni_row row;
+    NI_TRY(lock_row(store, trial, &row));
+    *name = ni_row_metric(&store->rows, &row, index, value);
+    ni_mutex_unlock(store->mutex);
     return NAS_OK;
 }
 
 nas_status nas_store_curve(nas_store *store, uint64_t trial, const char *curve, double *x,
                            double *y, size_t capacity, size_t *n) {
-    const ni_row *row;
-    NI_TRY(need_row(store, trial, &row));
-    for (uint32_t i = 0; curve && i < row->n_curves; i++) {
-        const ni_row_curve *at = &row->curves[i];
-        if (strcmp(at->name, curve)) continue;
-        for (size_t p = 0; p < at->n && p < capacity; p++) {
-            if (x) x[p] = at->xy[2 * p];
-            if (y) y[p] = at->xy[2 * p + 1];
-        }
-        *n = at->n;
-        return NAS_OK;
+    ni_row row;
+    const char *name;
+    const unsigned char *xy = NULL;
+    size_t points = 0;
+    NI_TRY(lock_row(store, trial, &row));
+    uint32_t i = 0;
+    while ((name = ni_row_curve(&store->rows, &row, i, &points, &xy)) &&
+           (!curve || strcmp(name, curve)))
+        i++;
+    ni_mutex_unlock(store->mutex);
+    if (name == NULL)
+        return ni_fail(store->context, NAS_E_NOT_FOUND, "trial %llu has no curve \"%s\"",
+                       (unsigned long long)trial, curve ? curve : "");
+    for (size_t p = 0; p < points && p < capacity; p++) { /* pages stay where they are */
+        if (x) memcpy(&x[p], xy + 16 * p, sizeof *x);
+        if (y) memcpy(&y[p], xy + 16 * p + 8, sizeof *y);
     }
-    return ni_fail(store->context, NAS_E_NOT_FOUND, "trial %llu has no curve \"%s\"",
-                   (unsigned long long)trial, curve ? curve : "");
+    *n = points;
+    return NAS_OK;
 }
 
 nas_status nas_store_curve_at(nas_store *store, uint64_t trial, uint32_t index, const char **name) {
-    const ni_row *row;
-    NI_TRY(need_row(store, trial, &row));
-    *name = index < row->n_curves ? row->curves[index].name : NULL;
+    ni_row row;
+    const unsigned char *xy;
+    size_t points;
+    NI_TRY(lock_row(store, trial, &row));
+    *name = ni_row_curve(&store->rows, &row, index, &points, &xy);
+    ni_mutex_unlock(store->mutex);
     return NAS_OK;
 }
 
@@ -555,20 +615,37 @@ nas_status nas_store_get_blob(nas_store *store, const char *name, const void **o
     return status;
 }
 
-nas_status ni_store_result(nas_store *store, uint64_t trial, nas_result_builder *to) {
-    const ni_row *row;
-    NI_TRY(need_row(store, trial, &row));
-    ni_result_clear(to);
-    for (uint32_t i = 0; i < row->n_metrics; i++)
-        NI_TRY(nas_result_set(to, row->metrics[i].name, row->metrics[i].value));
-    for (uint32_t i = 0; i < row->n_curves; i++)
-        for (size_t p = 0; p < row->curves[i].n; p++)
-            NI_TRY(nas_result_add_point(to, row->curves[i].name, row->curves[i].xy[2 * p],
-                                        row->curves[i].xy[2 * p + 1]));
-    if (row->n_gradient) NI_TRY(nas_result_set_gradient(to, row->gradient, row->n_gradient));
+static nas_status build_result(const nas_store *store, const ni_row *row, nas_result_builder *to) {
+    const char *name;
+    const unsigned char *xy;
+    size_t points;
+    double value, at[2];
+    for (uint32_t i = 0; (name = ni_row_metric(&store->rows, row, i, &value)); i++)
+        NI_TRY(nas_result_set(to, name, value));
+    for (uint32_t i = 0; (name = ni_row_curve(&store->rows, row, i, &points, &xy)); i++)
+        for (size_t p = 0; p < points; p++) {
+            memcpy(at, xy + 16 * p, sizeof at);
+            NI_TRY(nas_result_add_point(to, name, at[0], at[1]));
+        }
+    if (row->n_gradient) {
+        double *gradient = ni_memdup(store->context, row->gradient, 8 * row->n_gradient);
+        if (gradient == NULL) return NAS_E_MEMORY;
+        nas_status status = nas_result_set_gradient(to, gradient, row->n_gradient);
+        ni_free(store->context, gradient);
+        NI_TRY(status);
+    }
     if (row->row.state == NAS_STATE_INFEASIBLE)
         return nas_result_set_infeasible(to, row->row.reason, row->row.sentence);
     return nas_result_set_state(to, row->row.state);
+}
+
+nas_status ni_store_result(nas_store *store, uint64_t trial, nas_result_builder *to) {
+    ni_row row;
+    NI_TRY(lock_row(store, trial, &row));
+    ni_result_clear(to);
+    nas_status status = build_result(store, &row, to);
+    ni_mutex_unlock(store->mutex);
+    return status;
 }
 
 /* ---- the canonical text
@@ -591,14 +668,28 @@ static void dump_text(ni_text *line, const char *name, const char *text) {
     ni_text_json(line, text);
 }
 
-static void dump_row(ni_text *line, const ni_row *row) {
+static nas_status dump_row(const nas_store *store, ni_text *line, const ni_row *row) {
+    const ni_rows *rows = &store->rows;
     const ni_trial_row *r = &row->row;
-    const char *between = "";
+    const char *between = "", *name;
+    const unsigned char *xy;
+    size_t points;
+    double value;
+    nas_arch *arch = NULL; /* no word is made of what only passes through */
+    ni_text note;
+    char room[256];
+    ni_text_lend(&note, store->context, room, sizeof room);
+    nas_status status = ni_row_note(rows, row, &note);
+    if (status >= 0 && row->packed)
+        status = ni_arch_unpack(&arch, rows->space, row->packed, row->n_packed);
+    if (status < 0) goto end;
     ni_text_f(line, "trial %llu: state=%s reason=%s score=", (unsigned long long)r->number,
               state_names[r->state], reason_names[r->reason]);
     ni_text_f64(line, r->score);
-    dump_text(line, " arch=", r->arch);
-    ni_text_f(line, " arch_hash=%016llx network_hash=%016llx", (unsigned long long)r->arch_hash,
+    dump_text(line,
+              " arch=", arch ? nas_arch_text(arch) : ni_word_text(&rows->words, row->arch_word));
+    ni_text_f(line, " arch_hash=%016llx network_hash=%016llx",
+              (unsigned long long)(arch ? nas_arch_hash(arch) : r->arch_hash),
               (unsigned long long)r->network_hash);
     dump_text(line, " evaluator=", r->evaluator);
     dump_number(line, " parent=", r->parent);
@@ -606,35 +697,42 @@ static void dump_row(ni_text *line, const ni_row *row) {
     ni_text_f(line, " generation=%llu turns=%llu epochs=", (unsigned long long)r->generation,
               (unsigned long long)r->turns);
     ni_text_f64(line, r->epochs);
-    dump_text(line, " note=", r->note);
+    dump_text(line, " note=", ni_text_get(&note));
     dump_text(line, " sentence=", r->sentence);
     ni_text_add(line, " metrics={");
-    for (uint32_t i = 0; i < row->n_metrics; i++) {
-        if (ni_metric_is_time(row->metrics[i].name)) continue;
+    for (uint32_t i = 0; (name = ni_row_metric(rows, row, i, &value)); i++) {
+        if (ni_metric_is_time(name)) continue;
         ni_text_add(line, between);
-        ni_text_json(line, row->metrics[i].name);
+        ni_text_json(line, name);
         ni_text_add_char(line, ':');
-        ni_text_f64(line, row->metrics[i].value);
+        ni_text_f64(line, value);
         between = ",";
     }
     ni_text_add(line, "} curves={");
     between = "";
-    for (uint32_t i = 0; i < row->n_curves; i++) {
-        if (ni_metric_is_time(row->curves[i].name)) continue;
+    for (uint32_t i = 0; (name = ni_row_curve(rows, row, i, &points, &xy)); i++) {
+        if (ni_metric_is_time(name)) continue;
         ni_text_add(line, between);
-        ni_text_json(line, row->curves[i].name);
+        ni_text_json(line, name);
         ni_text_add(line, ":[");
-        for (size_t p = 0; p < row->curves[i].n; p++) {
+        for (size_t p = 0; p < points; p++) {
+            double at[2];
+            memcpy(at, xy + 16 * p, sizeof at);
             ni_text_add(line, p ? ",[" : "[");
-            ni_text_f64(line, row->curves[i].xy[2 * p]);
+            ni_text_f64(line, at[0]);
             ni_text_add_char(line, ',');
-            ni_text_f64(line, row->curves[i].xy[2 * p + 1]);
+            ni_text_f64(line, at[1]);
             ni_text_add_char(line, ']');
         }
         ni_text_add_char(line, ']');
         between = ",";
     }
     ni_text_add(line, "}\n");
+    status = line->status;
+end:
+    ni_text_free(&note);
+    nas_arch_free(arch);
+    return status;
 }
 
 nas_status nas_store_dump(nas_store *store, nas_sink *to) {
@@ -656,8 +754,9 @@ nas_status nas_store_dump(nas_store *store, nas_sink *to) {
                 ni_text_add_char(&line, '\n');
             }
     for (uint64_t t = 0; t < store->whole; t++) {
-        dump_row(&line, store->rows.items[t]);
-        NI_GOTO(end, line.status);
+        ni_row row;
+        (void)find_row(store, t, &row);
+        NI_GOTO(end, dump_row(store, &line, &row));
         NI_GOTO(end, nas_sink_write(to, ni_text_get(&line), line.n));
         ni_text_clear(&line);
     }

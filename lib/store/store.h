@@ -19,6 +19,8 @@ typedef struct {
     double score, seconds;
     double epochs, total_epochs; /* trained in this trial; and with those that it continues */
     const char *arch, *sentence, *note, *evaluator;
+    const nas_arch *design;  /* in: the architecture itself, so that it need not be kept as text */
+    bool has_arch, has_note; /* out */
 } ni_trial_row;
 
 /* What is put between begin and commit is there as a whole or not at all; before commit readers do
@@ -40,9 +42,11 @@ nas_status ni_store_get_kept(nas_store *store, uint64_t trial, void **out, size_
 
 /* The value of a fact, NULL when there is none: no sentence. Borrowed until it is put again. */
 const char *ni_store_find_fact(nas_store *store, const char *key);
-/* A recorded trial, also past the ones that nas_store_trials counts; NULL when there is none.
- * Borrowed from the store. */
-const ni_trial_row *ni_store_row(nas_store *store, uint64_t trial);
+/* A recorded trial, also past the ones that nas_store_trials counts; false when there is none. arch
+ * and note are NULL, and arch_hash may be 0: they are made when ni_store_texts is asked for them.
+ * Texts stay as long as the store. */
+bool ni_store_row(nas_store *store, uint64_t trial, ni_trial_row *out);
+nas_status ni_store_texts(nas_store *store, ni_trial_row *row);
 uint64_t ni_store_rows(nas_store *store); /* one more than the highest recorded number */
 /* The result that was recorded, again: to is cleared first. */
 nas_status ni_store_result(nas_store *store, uint64_t trial, nas_result_builder *to);

@@ -31,36 +31,54 @@ static void set_defaults(nas_proposal *p) {
 nas_status ni_proposal_create(nas_proposal_builder **out, nas_context *context,
                               const nas_space *space, uint64_t seed, uint64_t turn, uint64_t trial,
                               uint64_t seen) {
-    nas_proposal_builder *builder = ni_calloc(context, 1, sizeof *builder);
+    size_t n = nas_space_decisions(space), bytes;
+    const size_t head = (sizeof(nas_proposal_builder) + 15) / 16 * 16;
+    if (!ni_mul_size(n, sizeof(ni_slot) + sizeof(nas_path), &bytes) ||
+        !ni_add_size(bytes, head, &bytes))
+        return ni_fail_memory(context, SIZE_MAX);
+    nas_proposal_builder *builder = ni_alloc(context, bytes); /* slots and paths: set when needed */
     if (builder == NULL) return NAS_E_MEMORY;
     nas_proposal *p = &builder->proposal;
+    memset(p, 0, offsetof(nas_proposal, note_room));
+    p->token = NULL;
+    p->n_token = 0;
+    p->slots = (ni_slot *)(void *)((char *)builder + head);
+    p->room = (nas_path *)(void *)(p->slots + n);
     p->context = context;
     p->space = space;
     p->seed = seed;
     p->turn = turn;
     p->trial = trial;
     p->seen = seen;
-    p->n_decisions = nas_space_decisions(space);
+    p->n_decisions = (uint32_t)n;
     set_defaults(p);
     ni_space_hold(space);
     *out = builder;
     return NAS_OK;
 }
 
+static void drop_note(nas_proposal *p) {
+    if (p->note != p->note_room) ni_free(p->context, p->note);
+    p->note = NULL;
+}
+
+static void drop_paths(nas_proposal *p) {
+    if (p->paths != p->room) ni_free(p->context, p->paths);
+    p->paths = NULL;
+    p->n_paths = 0;
+}
+
 static void drop_contents(nas_proposal *p) {
     nas_arch_free(p->arch);
-    ni_free(p->context, p->slots);
-    ni_free(p->context, p->paths);
+    drop_paths(p);
     NI_ARRAY_FREE(p->context, &p->listed);
     NI_ARRAY_FREE(p->context, &p->fidelities);
     ni_free(p->context, p->evaluator);
-    ni_free(p->context, p->note);
+    drop_note(p);
     ni_free(p->context, p->token);
     p->arch = NULL;
-    p->slots = NULL;
-    p->paths = NULL;
-    p->n_paths = 0;
-    p->evaluator = p->note = NULL;
+    p->by_slots = false;
+    p->evaluator = NULL;
     p->token = NULL;
     p->n_token = 0;
 }
@@ -104,10 +122,9 @@ nas_context *ni_proposal_builder_context(const nas_proposal_builder *builder) {
 /* ---- the architecture
  * -------------------------------------------------------------------------------- */
 
-static nas_status need_slots(nas_proposal *p) {
-    if (p->slots != NULL) return NAS_OK;
-    p->slots = ni_calloc(p->context, p->n_decisions ? p->n_decisions : 1, sizeof *p->slots);
-    return p->slots ? NAS_OK : NAS_E_MEMORY;
+static void need_slots(nas_proposal *p) {
+    if (!p->by_slots) memset(p->slots, 0, p->n_decisions * sizeof *p->slots);
+    p->by_slots = true;
 }
 
 nas_status nas_propose_arch(nas_proposal_builder *to, const nas_arch *arch) {
@@ -119,7 +136,7 @@ nas_status nas_propose_arch(nas_proposal_builder *to, const nas_arch *arch) {
                        "the architecture belongs to the space \"%s\", not to the search's \"%s\"",
                        nas_space_name(nas_arch_space(arch)), nas_space_name(p->space));
     nas_arch *held = nas_arch_hold((nas_arch *)(uintptr_t)arch);
-    if (p->slots) memset(p->slots, 0, p->n_decisions * sizeof *p->slots);
+    p->by_slots = false;
     p->listed.n = 0;
     nas_arch_free(p->arch);
     p->arch = held;
@@ -166,7 +183,7 @@ nas_status nas_propose_value(nas_proposal_builder *to, uint32_t decision, const 
                            about.name, ni_f64_text(got, value->real),
                            ni_f64_text(low, about.real_low), ni_f64_text(high, about.real_high));
     }
-    NI_TRY(need_slots(p));
+    need_slots(p);
     p->slots[decision].given = NI_GIVEN_VALUE;
     p->slots[decision].value = *value;
     return NAS_OK;
@@ -212,7 +229,7 @@ nas_status nas_propose_paths(nas_proposal_builder *to, uint32_t decision, const 
     }
     if (p->listed.n + n > MOST_PATHS)
         return ni_fail(p->context, NAS_E_LIMIT, "more than %d paths in one proposal", MOST_PATHS);
-    NI_TRY(need_slots(p));
+    need_slots(p);
     size_t offset = p->listed.n;
     for (uint32_t i = 0; i < n; i++)
         if (NI_PUSH(p->context, &p->listed, paths[i]) < 0) {
@@ -311,29 +328,50 @@ nas_status nas_propose_parent(nas_proposal_builder *to, uint64_t trial) {
     return NAS_OK;
 }
 
-/* Replaces *held by a copy of the text; "" and NULL are kept as NULL. */
-static nas_status set_text(nas_proposal *p, char **held, const char *text, const char *what) {
-    char *copy = NULL;
+/* One line, whatever it was. */
+static void one_line(char *text, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        text[i] = (unsigned char)text[i] < 0x20 ? ' ' : text[i];
+}
+
+static nas_status text_length(nas_proposal *p, const char *text, const char *what, size_t *n) {
     NI_TRY(ni_enter(p->context));
-    if (text != NULL && text[0] != 0) {
-        size_t n = strnlen(text, MOST_TEXT + 1);
-        if (n > MOST_TEXT)
-            return ni_fail(p->context, NAS_E_LIMIT, "the %s is longer than %d bytes", what,
-                           MOST_TEXT);
-        copy = ni_strndup(p->context, text, n);
+    *n = text ? strnlen(text, MOST_TEXT + 1) : 0;
+    if (*n <= MOST_TEXT) return NAS_OK;
+    return ni_fail(p->context, NAS_E_LIMIT, "the %s is longer than %d bytes", what, MOST_TEXT);
+}
+
+nas_status nas_propose_evaluator(nas_proposal_builder *to, const char *name) {
+    nas_proposal *p = &to->proposal;
+    char *copy = NULL;
+    size_t n;
+    NI_TRY(text_length(p, name, "evaluator's name", &n));
+    if (n > 0) {
+        copy = ni_strndup(p->context, name, n);
         if (copy == NULL) return NAS_E_MEMORY;
-        for (char *c = copy; *c; c++) /* one line, whatever it was */
-            if ((unsigned char)*c < 0x20) *c = ' ';
+        one_line(copy, n);
     }
-    ni_free(p->context, *held);
-    *held = copy;
+    ni_free(p->context, p->evaluator);
+    p->evaluator = copy;
     return NAS_OK;
 }
-nas_status nas_propose_evaluator(nas_proposal_builder *to, const char *name) {
-    return set_text(&to->proposal, &to->proposal.evaluator, name, "evaluator's name");
-}
+
 nas_status nas_propose_note(nas_proposal_builder *to, const char *note) {
-    return set_text(&to->proposal, &to->proposal.note, note, "note");
+    nas_proposal *p = &to->proposal;
+    char *copy = NULL;
+    size_t n;
+    NI_TRY(text_length(p, note, "note", &n));
+    if (n > 0 && n < sizeof p->note_room) {
+        copy = memmove(p->note_room, note, n); /* the old note may be what it is made of */
+        copy[n] = 0;
+    } else if (n > 0) {
+        copy = ni_strndup(p->context, note, n);
+        if (copy == NULL) return NAS_E_MEMORY;
+    }
+    if (copy) one_line(copy, n);
+    drop_note(p);
+    p->note = copy;
+    return NAS_OK;
 }
 
 nas_status nas_propose_weights(nas_proposal_builder *to, int32_t point, uint64_t lookahead_batch) {
@@ -395,10 +433,10 @@ static nas_status fill_from_arch(nas_proposal *p) {
 }
 
 /* Can the decision matter, given what is said of the decision that it depends on? */
-static bool reachable(const nas_proposal *p, const nas_decision *about, const bool *active) {
+static bool reachable(const nas_proposal *p, const nas_decision *about) {
     if (about->condition < 0) return true;
     const ni_slot *on = &p->slots[about->condition];
-    if (!active[about->condition]) return false;
+    if (!on->active) return false;
     if (on->given == NI_GIVEN_VALUE) return on->value.integer == about->condition_alternative;
     for (uint32_t i = 0; i < on->n_paths; i++)
         if ((int64_t)p->listed.items[on->offset + i].alternative == about->condition_alternative)
@@ -407,12 +445,12 @@ static bool reachable(const nas_proposal *p, const nas_decision *about, const bo
 }
 
 /* Lays the paths out decision by decision; a discrete choice is one path, active, weight 1. */
-static nas_status lay_out(nas_proposal *p, bool *active) {
+static nas_status lay_out(nas_proposal *p, bool relaxed) {
     uint32_t total = 0;
     for (uint32_t d = 0; d < p->n_decisions; d++) {
         const nas_decision *about = ni_space_decision(p->space, d);
-        active[d] = reachable(p, about, active);
-        if (!active[d]) {
+        p->slots[d].active = reachable(p, about);
+        if (!p->slots[d].active) {
             p->slots[d].given = NI_NOT_GIVEN;
             continue;
         }
@@ -425,7 +463,7 @@ static nas_status lay_out(nas_proposal *p, bool *active) {
         else
             total += about->kind == NAS_DECISION_CHOICE;
     }
-    p->paths = ni_calloc(p->context, total ? total : 1, sizeof *p->paths);
+    p->paths = relaxed ? ni_calloc(p->context, total ? total : 1, sizeof *p->paths) : p->room;
     if (p->paths == NULL) return NAS_E_MEMORY;
     uint32_t at = 0;
     for (uint32_t d = 0; d < p->n_decisions; d++) {
@@ -463,13 +501,41 @@ static nas_status make_arch(nas_proposal *p) {
     return NAS_OK;
 }
 
+/* What an architecture alone says, in one pass: the common case. */
+static void lay_out_arch(nas_proposal *p) {
+    const nas_value *values = ni_arch_values(p->arch);
+    p->by_slots = true;
+    p->paths = p->room;
+    p->n_paths = 0;
+    for (uint32_t d = 0; d < p->n_decisions; d++) {
+        const nas_decision *about = ni_space_decision(p->space, d);
+        ni_slot *slot = &p->slots[d];
+        *slot = (ni_slot){.offset = p->n_paths};
+        slot->active = about->condition < 0 ||
+                       (p->slots[about->condition].active &&
+                        values[about->condition].integer == about->condition_alternative);
+        if (!slot->active) continue;
+        slot->given = NI_GIVEN_VALUE;
+        slot->value = values[d];
+        if (about->kind != NAS_DECISION_CHOICE) continue;
+        slot->n_paths = 1;
+        p->room[p->n_paths++] = (nas_path){(uint32_t)values[d].integer, 1, 1, 1};
+    }
+}
+
 nas_status ni_proposal_finish(nas_proposal_builder *builder, nas_proposal **out) {
     nas_proposal *p = &builder->proposal;
-    bool relaxed = false, by_hand = p->slots != NULL;
-    if (p->arch == NULL && p->slots == NULL && p->n_decisions > 0)
+    bool relaxed = false, by_hand = p->by_slots;
+    if (p->arch == NULL && !p->by_slots && p->n_decisions > 0)
         return ni_fail(p->context, NAS_E_INVALID,
                        "turn %llu: the controller answered NAS_OK but proposed no architecture",
                        (unsigned long long)p->turn);
+    if (p->arch != NULL && !p->by_slots) {
+        lay_out_arch(p);
+        NI_ARRAY_FREE(p->context, &p->listed);
+        *out = p;
+        return NAS_OK;
+    }
     if (by_hand) {
         by_hand = false;
         for (uint32_t d = 0; d < p->n_decisions; d++) {
@@ -477,17 +543,12 @@ nas_status ni_proposal_finish(nas_proposal_builder *builder, nas_proposal **out)
             relaxed |= p->slots[d].given == NI_GIVEN_PATHS;
         }
     }
-    NI_TRY(need_slots(p));
-    if (p->arch != NULL) NI_TRY(fill_from_arch(p));
-    bool *active = ni_calloc(p->context, p->n_decisions ? p->n_decisions : 1, sizeof *active);
-    if (active == NULL) return NAS_E_MEMORY;
-    nas_status status = lay_out(p, active);
-    ni_free(p->context, active);
+    need_slots(p);
+    nas_status status = p->arch ? fill_from_arch(p) : NAS_OK;
+    if (status >= 0) status = lay_out(p, relaxed);
     if (status >= 0 && !relaxed && (by_hand || p->arch == NULL)) status = make_arch(p);
     if (status < 0) {
-        ni_free(p->context, p->paths);
-        p->paths = NULL;
-        p->n_paths = 0;
+        drop_paths(p);
         return status;
     }
     if (relaxed) {

@@ -68,7 +68,7 @@ nas_status nas_proposal_value(const nas_proposal *proposal, uint32_t decision, n
                        "decision %u: the space \"%s\" has %u, counted from 0", decision,
                        nas_space_name(proposal->space), proposal->n_decisions);
     if (proposal->arch != NULL) return nas_arch_value(proposal->arch, decision, out);
-    if (proposal->slots == NULL || proposal->slots[decision].given != NI_GIVEN_VALUE)
+    if (!proposal->by_slots || proposal->slots[decision].given != NI_GIVEN_VALUE)
         return ni_fail(proposal->context, NAS_E_STATE,
                        "decision %u has no one value in this relaxed proposal: read its paths",
                        decision);

@@ -2,6 +2,7 @@
 #include "proposal.h"
 #include <math.h>
 
+enum { ROOM = 4 /* metrics without a block of their own */ };
 enum { MOST_METRICS = 4096, MOST_CURVES = 256, MOST_POINTS = 1 << 24, MOST_SENTENCE = 4096 };
 
 typedef struct {
@@ -18,10 +19,12 @@ struct nas_result {
     int32_t state, reason;
     char *sentence; /* NULL: "" */
     double score;
-    NI_ARRAY(ni_metric) metrics;
     NI_ARRAY(ni_curve) curves;
     double *gradient;
     size_t n_gradient;
+    size_t n_metrics;
+    NI_ARRAY(ni_metric) more; /* metrics from ROOM on */
+    ni_metric room[ROOM];
 };
 struct nas_result_builder {
     nas_result result;
@@ -30,9 +33,13 @@ struct nas_result_builder {
 /* ---- life
  * ---------------------------------------------------------------------------------------- */
 
+static ni_metric *metric_at(const nas_result *r, size_t i) {
+    return (ni_metric *)(uintptr_t)(i < ROOM ? &r->room[i] : &r->more.items[i - ROOM]);
+}
+
 static void drop_contents(nas_result *r) {
     ni_free(r->context, r->sentence);
-    NI_ARRAY_FREE(r->context, &r->metrics);
+    NI_ARRAY_FREE(r->context, &r->more);
     for (size_t i = 0; i < r->curves.n; i++)
         NI_ARRAY_FREE(r->context, &r->curves.items[i].xy);
     NI_ARRAY_FREE(r->context, &r->curves);
@@ -40,14 +47,14 @@ static void drop_contents(nas_result *r) {
 }
 
 static void set_defaults(nas_result *r, nas_context *context) {
-    memset(r, 0, sizeof *r);
+    memset(r, 0, offsetof(nas_result, room));
     r->context = context;
     r->score = NAN;
 }
 
 nas_status nas_result_create(nas_result_builder **out, nas_context *context) {
     NI_TRY(ni_enter(context));
-    nas_result_builder *builder = ni_calloc(context, 1, sizeof *builder);
+    nas_result_builder *builder = ni_alloc(context, sizeof *builder);
     if (builder == NULL) return NAS_E_MEMORY;
     set_defaults(&builder->result, context);
     *out = builder;
@@ -66,13 +73,17 @@ void ni_result_free(nas_result *result) {
 }
 
 nas_status ni_result_take(nas_result_builder *from, nas_result **out) {
-    nas_result_builder *taken;
-    NI_TRY(nas_result_create(&taken, from->result.context));
-    nas_result empty = taken->result;
+    nas_context *context = from->result.context;
+    nas_result_builder *taken = ni_alloc(context, sizeof *taken);
+    if (taken == NULL) return NAS_E_MEMORY;
     taken->result = from->result;
-    from->result = empty;
+    set_defaults(&from->result, context);
     *out = &taken->result;
     return NAS_OK;
+}
+
+nas_result *ni_result_finish(nas_result_builder *builder) {
+    return &builder->result;
 }
 
 void ni_result_clear(nas_result_builder *builder) {
@@ -105,17 +116,21 @@ nas_status nas_result_set(nas_result_builder *to, const char *metric, double val
         return ni_fail(r->context, NAS_E_DIVERGED, "metric \"%s\" is %s", metric,
                        ni_f64_text(text, value));
     value += 0.0; /* -0 becomes 0: a store's columns do not keep that sign */
-    for (size_t i = 0; i < r->metrics.n; i++)
-        if (!strcmp(r->metrics.items[i].name, metric)) {
-            r->metrics.items[i].value = value;
+    for (size_t i = 0; i < r->n_metrics; i++)
+        if (!strcmp(metric_at(r, i)->name, metric)) {
+            metric_at(r, i)->value = value;
             return NAS_OK;
         }
-    if (r->metrics.n >= MOST_METRICS)
+    if (r->n_metrics >= MOST_METRICS)
         return ni_fail(r->context, NAS_E_LIMIT, "more than %d metrics in one result", MOST_METRICS);
-    memset(&one, 0, sizeof one);
     memcpy(one.name, metric, strlen(metric) + 1);
     one.value = value;
-    return NI_PUSH(r->context, &r->metrics, one);
+    if (r->n_metrics < ROOM)
+        r->room[r->n_metrics] = one;
+    else
+        NI_TRY(NI_PUSH(r->context, &r->more, one));
+    r->n_metrics++;
+    return NAS_OK;
 }
 
 static ni_curve *find_curve(const nas_result *r, const char *curve) {
@@ -229,18 +244,18 @@ double nas_result_score(const nas_result *result) {
 }
 
 nas_status nas_result_metric(const nas_result *result, const char *metric, double *out) {
-    for (size_t i = 0; i < result->metrics.n; i++)
-        if (!strcmp(result->metrics.items[i].name, metric)) {
-            *out = result->metrics.items[i].value;
+    for (size_t i = 0; i < result->n_metrics; i++)
+        if (!strcmp(metric_at(result, i)->name, metric)) {
+            *out = metric_at(result, i)->value;
             return NAS_OK;
         }
     return NAS_E_NOT_FOUND;
 }
 
 const char *nas_result_metric_at(const nas_result *result, uint32_t index, double *value) {
-    if (index >= result->metrics.n) return NULL;
-    if (value) *value = result->metrics.items[index].value;
-    return result->metrics.items[index].name;
+    if (index >= result->n_metrics) return NULL;
+    if (value) *value = metric_at(result, index)->value;
+    return metric_at(result, index)->name;
 }
 
 uint32_t nas_result_points(const nas_result *result, const char *curve) {
@@ -271,8 +286,8 @@ const double *nas_result_gradient(const nas_result *result, size_t *n) {
 
 nas_status ni_result_copy(const nas_result *from, nas_result_builder *to) {
     ni_result_clear(to);
-    for (size_t i = 0; i < from->metrics.n; i++)
-        NI_TRY(nas_result_set(to, from->metrics.items[i].name, from->metrics.items[i].value));
+    for (size_t i = 0; i < from->n_metrics; i++)
+        NI_TRY(nas_result_set(to, metric_at(from, i)->name, metric_at(from, i)->value));
     for (size_t c = 0; c < from->curves.n; c++) {
         const ni_curve *curve = &from->curves.items[c];
         for (size_t i = 0; i + 1 < curve->xy.n; i += 2)
@@ -302,10 +317,10 @@ nas_status ni_result_save(const nas_result *r, nas_writer *to) {
     NI_TRY(nas_write_i64(to, r->reason));
     NI_TRY(nas_write_text(to, nas_result_sentence(r)));
     NI_TRY(nas_write_f64(to, r->score));
-    NI_TRY(nas_write_u64(to, r->metrics.n));
-    for (size_t i = 0; i < r->metrics.n; i++) {
-        NI_TRY(nas_write_text(to, r->metrics.items[i].name));
-        NI_TRY(nas_write_f64(to, r->metrics.items[i].value));
+    NI_TRY(nas_write_u64(to, r->n_metrics));
+    for (size_t i = 0; i < r->n_metrics; i++) {
+        NI_TRY(nas_write_text(to, metric_at(r, i)->name));
+        NI_TRY(nas_write_f64(to, metric_at(r, i)->value));
     }
     NI_TRY(nas_write_u64(to, r->curves.n));
     for (size_t i = 0; i < r->curves.n; i++) {

@@ -34,7 +34,8 @@ nas_status ni_proposal_load(nas_proposal **out, nas_context *context, const nas_
 /* ---- results
  * --------------------------------------------------------------------------------------- */
 nas_status ni_result_take(nas_result_builder *from,
-                          nas_result **out); /* from is empty afterwards */
+                          nas_result **out);               /* from is empty afterwards */
+nas_result *ni_result_finish(nas_result_builder *builder); /* the builder becomes the result */
 void ni_result_free(nas_result *result);
 void ni_result_clear(nas_result_builder *builder);
 bool ni_metric_is_time(const char *metric); /* "seconds" and its like: not compared between runs */

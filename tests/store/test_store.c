@@ -158,7 +158,9 @@ static void test_contents(void **in) {
         put(s, store, 3);
         check(s, store, 2); /* 2 is not there yet */
         assert_int_equal(ni_store_rows(store), 4);
-        assert_non_null(ni_store_row(store, 3));
+        ni_trial_row row;
+        assert_true(ni_store_row(store, 3, &row) && row.has_arch && row.has_note);
+        assert_false(ni_store_row(store, 2, &row));
         put(s, store, 2);
         put(s, store, 4);
         put(s, store, 5);
