@@ -1,12 +1,16 @@
 /* What a trial of a search costs beside its evaluation.
  *
- *   bench-controller [TABLE.csv [PART]]   the table: NAS-Bench-201's, arch in the column `cell`; without
- *                                         one, or with "-", a made-up score. PART: ask-tell, search, store
+ *   bench-controller [TABLE.csv [PART]]   the table: NAS-Bench-201's, arch in the column `cell`;
+ * without one, or with "-", a made-up score. PART: ask-tell, search, store, distinct
  *
- * ask-tell: regularized evolution (100, 25), its ask and tell alone, with the canonical hash of each
- *           network, the look-up whether it came before, and the trial as a row in memory.
- * search:   a million evaluations by nas_search_run, store in memory.
- * store:    100,000 trials into a file; the cost of each tenth, so that one sees that it is constant. */
+ * ask-tell: regularized evolution (100, 25), its ask and tell alone, with the canonical hash of
+ * each network, the look-up whether it came before, and the trial as a row of a store in memory.
+ * search:   a million evaluations by nas_search_run, store in memory; again with results reused.
+ * store:    100,000 trials into a file; the cost of each tenth, so that one sees that it is
+ * constant. distinct: ask-tell and search in the space `darts`, where hardly a network comes twice.
+ *
+ * Bytes a trial: all that the context's allocator gave and that is still held: rows, look-ups, the
+ * controller. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,28 +48,29 @@ static size_t resident(void) {
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* One kept trial, as small as it is told apart: what a list or a plot of a million needs. */
-typedef struct {
-    uint64_t arch_hash, network_hash;
-    double score;
-    uint32_t parent, first_of_network;
-} row;
+static uint64_t held(void) {
+    nas_memory_use use = {.struct_size = sizeof use};
+    must(nas_context_memory(context, &use), "memory");
+    return use.bytes_now;
+}
 
+/* As a search does it, without its loop: what is asked is looked up, scored, told, and a row of the
+ * store. */
 static void ask_tell(const nas_space *space, uint64_t n) {
     nas_controller *controller;
     nas_evolution_options o = NAS_EVOLUTION_OPTIONS_INIT;
+    nas_store *store;
     ni_map *first;
-    row *rows = malloc(n * sizeof *rows);
     uint64_t repeats = 0;
     must(nas_controller_evolution(&controller, space, &o), "evolution");
+    must(nas_store_open(&store, context, NULL, NULL), "store");
     must(ni_map_create(&first, context), "map");
-    nas_proposal_builder *builder;
-    nas_result_builder *result;
-    must(nas_result_create(&result, context), "result");
+    uint64_t before = held();
     double start = ni_clock(), cpu = spent_cpu();
     for (uint64_t turn = 0; turn < n; turn++) {
+        nas_proposal_builder *builder;
+        nas_result_builder *result;
         nas_proposal *proposal;
-        nas_result *got;
         nas_random stream;
         uint64_t at = turn;
         must(ni_proposal_create(&builder, context, space, 1, turn, turn, turn), "proposal");
@@ -79,26 +84,38 @@ static void ask_tell(const nas_space *space, uint64_t n) {
         else
             must(ni_map_put(first, network, turn), "put");
         double score = (double)(nas_arch_hash(arch) >> 40) / (1 << 24);
+        must(nas_result_create(&result, context), "result");
         must(nas_result_set(result, "accuracy", score), "set");
-        must(ni_result_take(result, &got), "take");
+        nas_result *got = ni_result_finish(result);
         ni_result_set_score(got, score);
+        ni_trial_row row = {.number = turn, .first_turn = turn, .turns = 1, .seen = turn};
+        row.arrival = turn;
+        row.arch_hash = nas_arch_hash(arch);
+        row.network_hash = network;
+        row.parent = nas_proposal_parent(proposal);
+        row.from = NAS_TRIAL_NONE;
+        row.evaluated = 1;
+        row.score = score;
+        row.arch = nas_arch_text(arch);
+        row.design = arch;
+        row.note = nas_proposal_note(proposal);
+        must(ni_store_begin(store), "begin");
+        must(ni_store_put_trial(store, &row, got), "row");
+        must(ni_store_commit(store), "commit");
         must(nas_controller_tell(controller, proposal, got), "tell");
-        rows[turn] = (row){nas_arch_hash(arch), network, score,
-                           (uint32_t)nas_proposal_parent(proposal), (uint32_t)at};
         ni_result_free(got);
         ni_proposal_free(proposal);
     }
     double spent = ni_clock() - start;
     cpu = spent_cpu() - cpu;
-    printf("ask-tell: %llu trials, %.3f us a trial (processor %.3f us), %llu repeats, %zu bytes a "
-           "trial\n",
-           (unsigned long long)n, spent / (double)n * 1e6, cpu / (double)n * 1e6,
-           (unsigned long long)repeats,
-           sizeof *rows + (size_t)((double)ni_map_count(first) * 48 / (double)n));
-    nas_result_free(result);
+    printf(
+        "ask-tell, %s: %llu trials, %.3f us a trial (processor %.3f us), %llu repeats, %.1f bytes "
+        "a trial\n",
+        nas_space_name(space), (unsigned long long)n, spent / (double)n * 1e6,
+        cpu / (double)n * 1e6, (unsigned long long)repeats, (double)(held() - before) / (double)n);
     ni_map_free(first);
+    nas_store_free(store);
     nas_controller_free(controller);
-    free(rows);
 }
 
 static nas_status on_turn(void *user, nas_search *search, const nas_proposal *asked,
@@ -110,7 +127,8 @@ static nas_status on_turn(void *user, nas_search *search, const nas_proposal *as
     return NAS_OK;
 }
 
-static void search(const nas_space *space, nas_evaluator *evaluator, uint64_t n, const char *path) {
+static void search(const nas_space *space, nas_evaluator *evaluator, uint64_t n, int reuse,
+                   const char *path) {
     nas_controller *controller;
     nas_search *run;
     nas_store *store = NULL;
@@ -129,19 +147,23 @@ static void search(const nas_space *space, nas_evaluator *evaluator, uint64_t n,
     o.n_evaluators = 1;
     o.store = store;
     o.max_trials = n;
+    o.reuse = reuse;
     hooks.user = times;
     hooks.turn_ended = on_turn;
     o.hooks = &hooks;
     size_t before = resident();
+    uint64_t held_before = held();
     double start = ni_clock(), cpu = spent_cpu();
     must(nas_search_create(&run, context, &o), "create");
     must(nas_search_run(run, NULL), "run");
     double spent = ni_clock() - start;
     cpu = spent_cpu() - cpu;
-    printf("%s: %llu evaluations in %.2f s (processor %.2f s), %.3f us each, %.0f bytes a trial in "
-           "memory\n",
-           path ? "store" : "search", (unsigned long long)n, spent, cpu, spent / (double)n * 1e6,
-           (double)(resident() - before) / (double)n);
+    printf(
+        "%s, %s%s: %llu evaluations in %.2f s (processor %.2f s), %.3f us each, %.1f bytes a trial "
+        "(%.1f by the system)\n",
+        path ? "store" : "search", nas_space_name(space), reuse ? ", reuse" : "",
+        (unsigned long long)n, spent, cpu, spent / (double)n * 1e6,
+        (double)(held() - held_before) / (double)n, (double)(resident() - before) / (double)n);
     if (path) {
         printf("store: microseconds a trial in each tenth:");
         for (uint64_t i = 0; i < n / 10000; i++)
@@ -157,7 +179,7 @@ static void search(const nas_space *space, nas_evaluator *evaluator, uint64_t n,
 }
 
 int main(int argc, char **argv) {
-    nas_space *space;
+    nas_space *space, *large;
     nas_evaluator *evaluator;
     if (nas_context_create(&context, NULL) < 0) return 1;
     must(nas_space_preset(&space, context, "nas-bench-201", NULL, 0), "space");
@@ -179,8 +201,20 @@ int main(int argc, char **argv) {
     const char *part = argc > 2 ? argv[2] : "all";
     bool all = strcmp(part, "all") == 0;
     if (all || !strcmp(part, "ask-tell")) ask_tell(space, 1000000);
-    if (all || !strcmp(part, "search")) search(space, evaluator, 1000000, NULL);
-    if (all || !strcmp(part, "store")) search(space, evaluator, 100000, "bench-controller.nas");
+    if (all || !strcmp(part, "search")) search(space, evaluator, 1000000, 0, NULL);
+    if (all || !strcmp(part, "search")) search(space, evaluator, 1000000, 1, NULL);
+    if (all || !strcmp(part, "store")) search(space, evaluator, 100000, 0, "bench-controller.nas");
+    if (all || !strcmp(part, "distinct")) { /* hardly a network comes twice */
+        nas_evaluator *made_up;
+        must(nas_space_preset(&large, context, "darts", NULL, 0), "space");
+        must(nas_evaluator_callback(&made_up, context, NAS_EVALUATOR_STATELESS, score_of, NULL,
+                                    NULL),
+             "evaluator");
+        ask_tell(large, 300000);
+        search(large, made_up, 300000, 1, NULL);
+        nas_evaluator_free(made_up);
+        nas_space_free(large);
+    }
     nas_evaluator_free(evaluator);
     nas_space_free(space);
     nas_context_free(context);
