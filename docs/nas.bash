@@ -16,7 +16,7 @@ _nas() {
         --final-epochs --window --workers --threads --param -p"
     local keys="space= seed= window= workers= threads= parameters. controller.name= evaluator.name=
         evaluator.epochs= data.name= budget.trials= budget.evaluations= budget.epochs= budget.seconds=
-        budget.target= budget.trial_seconds= objective.metric= objective.minimise= final.epochs="
+        budget.target= budget.trial_seconds= objective.metric= objective.minimise= objective.weight= objective.limit= objective.exponent= final.epochs="
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         _nas_words "search resume replay list report dump train compare space arch --help --version"

@@ -125,6 +125,7 @@ static nas_status write_text(nas_context *context, const char *path, const char 
     return status;
 }
 
+/* trained NULL: nothing was. */
 static void say_json(const job *j, const nas_trial *best, const tool_trained *trained,
                      const char *weights, const char *arch) {
     nas_search_progress p = {.struct_size = sizeof p};
@@ -142,6 +143,10 @@ static void say_json(const job *j, const nas_trial *best, const tool_trained *tr
     tool_json(stdout, best->arch);
     fputs(", \"file\": ", stdout);
     tool_json(stdout, arch);
+    if (trained == NULL) {
+        puts("}, \"final\": null}");
+        return;
+    }
     fputs("}, \"final\": {", stdout);
     tool_trained_json(stdout, trained, weights);
     puts("}}");
@@ -150,10 +155,11 @@ static void say_json(const job *j, const nas_trial *best, const tool_trained *tr
 /* The last lines: what each file is, and what to try next. */
 static void say_files(const job *j, const char *weights, const char *arch, const char *page) {
     const char *space = tool_settings_get(&j->settings, "", "space", "quick");
-    int width = (int)strlen(weights);
+    int width = (int)strlen(j->parts.trains ? weights : arch);
+    if (width < (int)strlen(page)) width = (int)strlen(page);
     printf("\n%-*s  every trial; try:  nas list --best 5 %s\n", width, j->path, j->path);
     printf("%-*s  a page about it, for a browser\n", width, page);
-    printf("%-*s  the trained weights, for PyTorch too\n", width, weights);
+    if (j->parts.trains) printf("%-*s  the trained weights, for PyTorch too\n", width, weights);
     printf("%-*s  the best architecture; try:  nas arch info %s \"$(cat %s)\"", width, arch, space,
            arch);
     for (size_t i = 0; i < j->settings.n; i++)
@@ -165,21 +171,26 @@ static void say_files(const job *j, const char *weights, const char *arch, const
 static int leave(job *j, const nas_trial *best, const nas_arch *arch, const char *what,
                  const char *weights, const char *file) {
     tool_trained trained;
-    tool_training t = {j->context,       arch,     j->parts.data, &j->parts.final, weights,
-                       "final training", j->store, what,          &j->lines};
-    int code = tool_train(&t, &trained);
-    if (code) return code;
-    if (trained.interrupted) return interrupted(j);
+    bool trains = j->parts.trains;
+    if (trains) {
+        tool_training t = {j->context,       arch,     j->parts.data, &j->parts.final, weights,
+                           "final training", j->store, what,          &j->lines};
+        int code = tool_train(&t, &trained);
+        if (code) return code;
+        if (trained.interrupted) return interrupted(j);
+    }
     if (write_text(j->context, file, best->arch) < 0) return tool_failed(j->context);
     char *page = tool_join(j->folder, "report.html");
-    code = !page                                                      ? tool_memory()
-           : tool_report(j->context, j->store, NULL, false, page) < 0 ? tool_failed(j->context)
-                                                                      : 0;
+    int code = !page                                                      ? tool_memory()
+               : tool_report(j->context, j->store, NULL, false, page) < 0 ? tool_failed(j->context)
+                                                                          : 0;
     if (!code && j->json) {
-        say_json(j, best, &trained, weights, file);
+        say_json(j, best, trains ? &trained : NULL, weights, file);
     } else if (!code) {
-        printf("final training%s: ", trained.was_there ? " (done before)" : "");
-        tool_trained_say(&trained);
+        if (trains) {
+            printf("final training%s: ", trained.was_there ? " (done before)" : "");
+            tool_trained_say(&trained);
+        }
         if (!j->lines.quiet) say_files(j, weights, file, page);
     }
     free(page);
@@ -222,10 +233,13 @@ static int finish(job *j) {
         printf("best of the search: trial %" PRIu64 "  %s\n", best.number + 1, best.arch);
     fflush(stdout);
     char *weights = tool_join(j->folder, "best.safetensors"),
-         *file = tool_join(j->folder, "best.arch"), *what = identity(j, arch);
-    int code = take_hyper(j, arch);
+         *file = tool_join(j->folder, "best.arch"),
+         *what = j->parts.trains ? identity(j, arch) : NULL;
+    int code = j->parts.trains ? take_hyper(j, arch) : 0;
     if (!code)
-        code = weights && file && what ? leave(j, &best, arch, what, weights, file) : tool_memory();
+        code = weights && file && (what || !j->parts.trains)
+                   ? leave(j, &best, arch, what, weights, file)
+                   : tool_memory();
     free(weights);
     free(file);
     free(what);

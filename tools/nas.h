@@ -128,6 +128,7 @@ char **tool_settings_list(const tool_settings *settings, const char *section, co
 /* ---- the parts that settings name (parts.c)
  * ------------------------------------------------------------- */
 
+enum { TOOL_OBJECTIVES = 16 };
 typedef struct {
     nas_context *context; /* borrowed */
     nas_space *space;
@@ -137,7 +138,10 @@ typedef struct {
     nas_train_options trial; /* of the evaluator, where it trains */
     nas_train_options final; /* of the final training */
     nas_named_evaluator named;
-    nas_objective objective;
+    nas_objective objectives[TOOL_OBJECTIVES]; /* the first one's metric is what is shown */
+    uint32_t n_objectives;
+    char *objective_names; /* their texts */
+    bool trains;           /* the best is trained for longer: not what a table answered for */
 } tool_parts;
 int tool_space(nas_space **out, nas_context *context, const char *what, char *const *parameters,
                size_t n);

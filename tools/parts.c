@@ -109,6 +109,12 @@ static int final_options(tool_parts *p, const tool_settings *s) {
     return code;
 }
 
+static bool has_section(const tool_settings *s, const char *section) {
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->items[i].section, section) == 0) return true;
+    return false;
+}
+
 int tool_parts_open(tool_parts *p, nas_context *context, const tool_settings *s,
                     const char *space_text) {
     nas_search_options o;
@@ -122,7 +128,11 @@ int tool_parts_open(tool_parts *p, nas_context *context, const tool_settings *s,
     if (!code) code = open_evaluator(p, s);
     if (!code) code = open_space(p, s, space_text);
     if (!code) code = open_controller(p, s);
-    if (!code) code = open_data(p, s);
+    /* A table's networks were trained by others: there is nothing to train, unless it is asked for.
+     */
+    p->trains = strcmp(tool_settings_get(s, "evaluator", "name", "train"), "table") != 0 ||
+                has_section(s, "data") || has_section(s, "final");
+    if (!code && p->trains) code = open_data(p, s);
     if (code) tool_parts_free(p);
     return code;
 }
@@ -132,24 +142,109 @@ void tool_parts_free(tool_parts *p) {
     nas_controller_free(p->controller);
     nas_dataset_free(p->data);
     nas_space_free(p->space);
+    free(p->objective_names);
     memset(p, 0, sizeof *p);
 }
 
-static int objective(nas_objective *out, const tool_settings *s) {
-    const char *minimise = tool_settings_get(s, "objective", "minimise", "false");
-    memset(out, 0, sizeof *out);
-    out->metric = tool_settings_get(s, "objective", "metric", "accuracy");
-    out->weight = 1;
-    out->minimise = strcmp(minimise, "true") == 0;
-    if (!out->minimise && strcmp(minimise, "false") != 0)
-        return tool_usage("objective.minimise: '%s' is neither true nor false", minimise);
+/* The next of "a,b,c", blanks around it left out; false: there is none. */
+static bool next_of(const char **list, const char **text, size_t *n) {
+    const char *at = *list;
+    if (at == NULL) return false;
+    *n = strcspn(at, ",");
+    *list = at[*n] ? at + *n + 1 : NULL;
+    for (; *n && *at == ' '; at++)
+        --*n;
+    while (*n && at[*n - 1] == ' ')
+        --*n;
+    *text = at;
+    return true;
+}
+
+/* "objective.KEY": one number for each metric, in their order. */
+static int objective_numbers(tool_parts *p, const tool_settings *s, const char *key,
+                             double *(*member)(nas_objective *)) {
+    const char *list = tool_settings_get(s, "objective", key, NULL), *whole = list, *text;
+    uint32_t i = 0;
+    size_t n;
+    while (next_of(&list, &text, &n)) {
+        char number[64], *end = NULL;
+        snprintf(number, sizeof number, "%.*s", (int)(n < 63 ? n : 63), text);
+        double value = n ? strtod(number, &end) : 0;
+        if (n == 0 || *end || !isfinite(value))
+            return tool_usage("objective.%s: '%s' is not a number", key, number);
+        if (i == p->n_objectives)
+            return tool_usage("objective.%s: '%s' has more numbers than there are metrics, %u", key,
+                              whole, p->n_objectives);
+        *member(&p->objectives[i++]) = value;
+    }
+    if (whole && i < p->n_objectives)
+        return tool_usage("objective.%s: '%s' has %u numbers for %u metrics", key, whole, i,
+                          p->n_objectives);
     return 0;
+}
+static double *weight_of(nas_objective *o) {
+    return &o->weight;
+}
+static double *limit_of(nas_objective *o) {
+    return &o->limit;
+}
+static double *exponent_of(nas_objective *o) {
+    return &o->exponent;
+}
+
+/* objective.minimise: true or false for all, or the names of those that are to be small. */
+static int objective_minimise(tool_parts *p, const tool_settings *s) {
+    const char *list = tool_settings_get(s, "objective", "minimise", "false"), *text;
+    bool all = strcmp(list, "true") == 0;
+    size_t n;
+    for (uint32_t i = 0; i < p->n_objectives; i++)
+        p->objectives[i].minimise = all;
+    if (all || strcmp(list, "false") == 0) return 0;
+    while (next_of(&list, &text, &n)) {
+        uint32_t i = 0;
+        while (i < p->n_objectives && (strlen(p->objectives[i].metric) != n ||
+                                       memcmp(p->objectives[i].metric, text, n) != 0))
+            i++;
+        if (i == p->n_objectives)
+            return tool_usage(
+                "objective.minimise: '%.*s' is neither true nor false, and no metric of "
+                "the objective",
+                (int)(n < 63 ? n : 63), text);
+        p->objectives[i].minimise = 1;
+    }
+    return 0;
+}
+
+/* objective.metric: one name, or several. */
+static int objectives(tool_parts *p, const tool_settings *s) {
+    const char *list = tool_settings_get(s, "objective", "metric", "accuracy"), *text;
+    size_t n;
+    free(p->objective_names);
+    p->n_objectives = 0;
+    p->objective_names = calloc(1, strlen(list) + 1);
+    if (!p->objective_names) return tool_memory();
+    for (char *to = p->objective_names; next_of(&list, &text, &n); to += n + 1) {
+        if (p->n_objectives == TOOL_OBJECTIVES)
+            return tool_usage("objective.metric names more than %d metrics", TOOL_OBJECTIVES);
+        if (n == 0 || n > 63)
+            return tool_usage("objective.metric: a metric's name has 1 to 63 characters");
+        memcpy(to, text, n);
+        for (uint32_t i = 0; i < p->n_objectives; i++)
+            if (strcmp(p->objectives[i].metric, to) == 0)
+                return tool_usage("objective.metric names '%s' twice", to);
+        p->objectives[p->n_objectives++] = (nas_objective){.metric = to, .weight = 1};
+    }
+    int code = objective_minimise(p, s);
+    if (!code) code = objective_numbers(p, s, "weight", weight_of);
+    if (!code) code = objective_numbers(p, s, "limit", limit_of);
+    if (!code) code = objective_numbers(p, s, "exponent", exponent_of);
+    return code;
 }
 
 int tool_parts_options(tool_parts *p, const tool_settings *s, nas_search_options *o) {
     uint64_t window, workers;
     nas_search_options_init(o);
-    int code = objective(&p->objective, s);
+    int code = objectives(p, s);
     if (!code) code = tool_settings_whole(s, "", "seed", UINT64_MAX, 0, &o->seed);
     if (!code) code = tool_settings_whole(s, "", "window", 65536, 1, &window);
     if (!code) code = tool_settings_whole(s, "", "workers", 4096, 0, &workers);
@@ -167,8 +262,8 @@ int tool_parts_options(tool_parts *p, const tool_settings *s, nas_search_options
     o->controller = p->controller;
     o->evaluators = &p->named;
     o->n_evaluators = 1;
-    o->objectives = &p->objective;
-    o->n_objectives = 1;
+    o->objectives = p->objectives;
+    o->n_objectives = p->n_objectives;
     o->data = p->data;
     o->window = (uint32_t)window;
     o->workers = (uint32_t)workers;

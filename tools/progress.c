@@ -36,7 +36,7 @@ struct tool_progress {
 /* Images that a training sees; measuring an image costs a third of training on it. */
 static double images_seen(const tool_progress *p, const nas_train_options *o, double epochs) {
     nas_dataset_info d = {.struct_size = sizeof d};
-    if (nas_dataset_describe(p->parts->data, &d) < 0) return 0;
+    if (!p->parts->data || nas_dataset_describe(p->parts->data, &d) < 0) return 0;
     double train = (double)(d.n_train + (o->use_validation ? d.n_validation : 0));
     double measured = o->use_validation ? 0 : (double)d.n_validation;
     measured *= o->validate == 1 ? ceil(epochs) : o->validate == 2 ? 1 : 0;
@@ -143,7 +143,7 @@ static void landed(tool_progress *p, flying *flew) {
 
 /* A value of the objective's metric. */
 static void value_text(const tool_progress *p, double value, char *buffer, size_t capacity) {
-    const char *name = p->parts->objective.metric, *tail = strstr(name, "accuracy");
+    const char *name = p->parts->objectives[0].metric, *tail = strstr(name, "accuracy");
     char number[32];
     if (tail && strcmp(tail, "accuracy") == 0) {
         tool_number(100 * value, 2, number, sizeof number);
@@ -161,7 +161,7 @@ static nas_status on_trial(void *user, nas_search *search, const nas_trial *tria
     (void)search;
     pthread_mutex_lock(&p->mutex);
     flying *flew = find(p, trial->number);
-    if (nas_result_metric(result, p->parts->objective.metric, &value) >= 0)
+    if (nas_result_metric(result, p->parts->objectives[0].metric, &value) >= 0)
         value_text(p, value, now, sizeof now);
     if (trial->score > p->best) {
         p->best = trial->score;
@@ -258,7 +258,7 @@ nas_status tool_progress_begin(tool_progress *p, nas_search *search) {
     if (nas_search_best(search, &best) < 0) return NAS_OK;
     p->best = best.score;
     p->best_trial = best.number;
-    if (nas_store_metric(p->store, best.number, p->parts->objective.metric, &value) >= 0)
+    if (nas_store_metric(p->store, best.number, p->parts->objectives[0].metric, &value) >= 0)
         value_text(p, value, p->best_text, sizeof p->best_text);
     return NAS_OK;
 }

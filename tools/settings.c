@@ -16,7 +16,7 @@ static const struct {
     {"evaluator", NULL},
     {"data", NULL},
     {"budget", "trials evaluations epochs seconds target trial_seconds"},
-    {"objective", "metric minimise"},
+    {"objective", "metric minimise weight limit exponent"},
     {"final", NULL},
 };
 

@@ -205,7 +205,7 @@ typedef struct {
     int32_t overlap;               /* 1 */
     int32_t continues;             /* 1 */
     int32_t ordinal;               /* 1: a choice among rising numbers is ordered, not categorical */
-    int32_t reserved;
+    int32_t repeats;               /* 0: the model proposes no network that was proposed before */
 } nas_bohb_options;
 #define NAS_BOHB_OPTIONS_INIT                                                                      \
     {sizeof(nas_bohb_options), 0, 1, 27, 1.0 / 3, 3, 1e-3, 3, 0, 0, 15, 64, 0, 1, 1, 1, 0}

@@ -12,11 +12,13 @@
  * ordinal, a choice among rising numbers is the middle of its cell in 0 .. 1, any other choice is
  * categorical. What does not apply in a network is filled in from others before the densities are
  * made, and left out of what is proposed. A candidate that breaks a constraint of the space is not
- * taken. Failed trials are the worst results. One that vanished says nothing. */
+ * taken; nor, without `repeats`, is one that was tried before or is in a bracket now: in a space of
+ * choices the densities narrow until most of what they give is known, and its training again tells
+ * nothing. Failed trials are the worst results. One that vanished says nothing. */
 #include "bands.h"
 #include <math.h>
 
-enum { FORMAT = 1 };
+enum { FORMAT = 2 /* 1 had no repeats */ };
 
 typedef struct {
     nas_arch *arch; /* held */
@@ -91,10 +93,25 @@ static nas_status to_arch(ni_bohb *self, const double *x, nas_arch **out) {
     return nas_arch_create(out, self->races.space, self->values, self->d);
 }
 
+/* Was it proposed before? (Also by others, and what they told.) */
+static bool known(const ni_bohb *self, const nas_arch *arch) {
+    uint64_t key = ni_candidate_key(arch);
+    for (size_t i = 0; i < self->seen.n; i++)
+        if (ni_candidate_key(self->seen.items[i].arch) == key) return true;
+    for (size_t b = 0; b < self->races.open.n; b++) {
+        const ni_race *race = &self->races.open.items[b];
+        for (uint32_t r = 0; r < race->plan.sizes[0]; r++)
+            if (race->racers[r].arch && ni_candidate_key(race->racers[r].arch) == key) return true;
+    }
+    return false;
+}
+
 static nas_status accept(void *user, const double *x) {
+    const ni_bohb *self = user;
     nas_arch *arch;
     NI_TRY(to_arch(user, x, &arch));
     nas_status status = nas_arch_check(arch);
+    if (status >= 0 && !self->options.repeats && known(self, arch)) status = NAS_E_INFEASIBLE;
     nas_arch_free(arch);
     return status;
 }
@@ -315,7 +332,8 @@ static nas_status bohb_save(void *user, nas_writer *to) {
                                (uint64_t)o->original,
                                (uint64_t)o->overlap,
                                (uint64_t)o->continues,
-                               (uint64_t)o->ordinal};
+                               (uint64_t)o->ordinal,
+                               (uint64_t)o->repeats};
     NI_TRY(nas_write_u64(to, FORMAT));
     for (size_t i = 0; i < NI_COUNT(reals); i++)
         NI_TRY(nas_write_f64(to, reals[i]));
@@ -339,9 +357,9 @@ static nas_status load_settings(const ni_bohb *self, nas_reader *from) {
                                         "bandwidth_factor", "min_bandwidth"};
     const double real_now[] = {o->min_epochs, o->max_epochs, o->random_fraction,
                                o->bandwidth_factor, o->min_bandwidth};
-    static const char *const wholes[] = {"eta",         "brackets",  "min_points",
-                                         "top_percent", "samples",   "original",
-                                         "overlap",     "continues", "ordinal"};
+    static const char *const wholes[] = {"eta",     "brackets", "min_points", "top_percent",
+                                         "samples", "original", "overlap",    "continues",
+                                         "ordinal", "repeats"};
     const uint64_t whole_now[] = {o->eta,
                                   o->brackets,
                                   o->min_points,
@@ -350,11 +368,17 @@ static nas_status load_settings(const ni_bohb *self, nas_reader *from) {
                                   (uint64_t)o->original,
                                   (uint64_t)o->overlap,
                                   (uint64_t)o->continues,
-                                  (uint64_t)o->ordinal};
-    NI_TRY(ni_format_same(context, "bohb", from, FORMAT));
+                                  (uint64_t)o->ordinal,
+                                  (uint64_t)o->repeats};
+    uint64_t format;
+    NI_TRY(nas_read_u64(from, &format));
+    if (format != 1 && format != FORMAT)
+        return ni_fail(context, NAS_E_VERSION, "bohb: state of format %llu, this library reads %d",
+                       (unsigned long long)format, FORMAT);
     for (size_t i = 0; i < NI_COUNT(reals); i++)
         NI_TRY(ni_setting_same_real(context, "bohb", reals[i], from, real_now[i]));
-    return ni_settings_same(context, "bohb", from, wholes, whole_now, NI_COUNT(wholes));
+    return ni_settings_same(context, "bohb", from, wholes, whole_now,
+                            NI_COUNT(wholes) - (format == 1));
 }
 
 static nas_status bohb_load(void *user, nas_reader *from) {
@@ -435,7 +459,8 @@ static nas_status check_options(nas_context *context, const nas_bohb_options *o)
     NI_TRY(ni_switch_check(context, "original", o->original));
     NI_TRY(ni_switch_check(context, "overlap", o->overlap));
     NI_TRY(ni_switch_check(context, "continues", o->continues));
-    return ni_switch_check(context, "ordinal", o->ordinal);
+    NI_TRY(ni_switch_check(context, "ordinal", o->ordinal));
+    return ni_switch_check(context, "repeats", o->repeats);
 }
 
 nas_status nas_controller_bohb(nas_controller **out, const nas_space *space,

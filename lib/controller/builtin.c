@@ -123,7 +123,8 @@ static nas_status make_bohb(nas_controller **out, const nas_space *space,
                                          ROW(nas_bohb_options, U32, min_points),
                                          ROW(nas_bohb_options, U32, top_percent),
                                          ROW(nas_bohb_options, U32, samples),
-                                         ROW(nas_bohb_options, SWITCH, ordinal)};
+                                         ROW(nas_bohb_options, SWITCH, ordinal),
+                                         ROW(nas_bohb_options, SWITCH, repeats)};
     nas_bohb_options options = NAS_BOHB_OPTIONS_INIT;
     NI_TRY(set_all(space, "controller \"bohb\"", rows, NI_COUNT(rows), &options, settings,
                    n_settings));

@@ -336,10 +336,14 @@ uint64_t nas_arch_network_hash(const nas_arch *arch) {
     if (s->template) {
         hash = s->template->ops->network_hash(arch);
     } else {
-        /* Without a template the decisions that shape the network are the network. */
+        /* Without a template the decisions that shape the network are the network; all of them,
+         * where none is said to. */
+        bool shaped = false;
         hash = s->hash;
         for (uint32_t d = 0; d < s->decisions.n; d++)
-            if (s->decisions.items[d].about.role == NAS_ROLE_ARCHITECTURE &&
+            shaped |= s->decisions.items[d].about.role == NAS_ROLE_ARCHITECTURE;
+        for (uint32_t d = 0; d < s->decisions.n; d++)
+            if ((!shaped || s->decisions.items[d].about.role == NAS_ROLE_ARCHITECTURE) &&
                 nas_arch_active(arch, d)) {
                 struct {
                     uint64_t decision;

@@ -26,7 +26,7 @@ nas_hyperband_options: u32 struct_size flags; f64 min_epochs max_epochs; u32 eta
     original overlap continues reserved
 nas_bohb_options: u32 struct_size flags; f64 min_epochs max_epochs random_fraction
     bandwidth_factor min_bandwidth; u32 eta brackets min_points top_percent samples; i32 original
-    overlap continues ordinal reserved
+    overlap continues ordinal repeats
 nas_exhaustive_options: u32 struct_size flags; u64 first; i32 distinct reserved
 nas_local_search_options: u32 struct_size flags initial; i32 whole distinct reserved
 nas_nsga2_options: u32 struct_size flags population; i32 distinct; u32 retries reserved; f64

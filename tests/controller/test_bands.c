@@ -423,6 +423,55 @@ static void test_bohb_learns(void **state) {
     if (!(mean[1] > mean[0] + 0.4)) fail_msg("%g with the model, %g without", mean[1], mean[0]);
 }
 
+/* In a space of a few hundred networks the model gives known ones again and again; without repeats
+ * never. */
+static uint64_t repeats_of(const char *setting) {
+    fixture f;
+    uint64_t known = 0, models = 0;
+    memset(&f, 0, sizeof f);
+    f.context = make_context(&f.memory, 1);
+    MUST(f.context, nas_space_create(&f.space, f.context, "grid"));
+    MUST(f.context, nas_space_add_integer(f.space, "a", 0, 6, 1));
+    MUST(f.context, nas_space_add_integer(f.space, "b", 0, 6, 1));
+    MUST(f.context, nas_space_add_integer(f.space, "c", 0, 6, 1));
+    MUST(f.context, nas_space_finish(f.space));
+    const made way = {"bohb", {"max_epochs=9", "random_fraction=0.2", setting}, 3};
+    nas_controller *controller = make(&f, &way);
+    ni_seen seen;
+    MUST(f.context, ni_seen_init(&seen, f.context));
+    for (uint64_t turn = 0; turn < 400; turn++) {
+        nas_proposal *p;
+        MUST(f.context, ask(&f, controller, turn, &p));
+        uint64_t key = ni_candidate_key(nas_proposal_arch(p));
+        if (nas_proposal_from(p, NULL) == NAS_TRIAL_NONE) {
+            if (strstr(nas_proposal_note(p), "model of")) {
+                models++;
+                known += ni_seen_has(&seen, key);
+            }
+            MUST(f.context, ni_seen_add(&seen, key));
+        }
+        double score = 0;
+        for (uint32_t d = 0; d < 3; d++) {
+            nas_value value;
+            MUST(f.context, nas_proposal_value(p, d, &value));
+            score -= (double)((value.integer - 4) * (value.integer - 4));
+        }
+        MUST(f.context, tell(&f, controller, p, score, NAS_REASON_NONE));
+        ni_proposal_free(p);
+    }
+    assert_true(models > 100);
+    ni_seen_free(&seen);
+    nas_controller_free(controller);
+    fixture_end(&f);
+    return known;
+}
+
+static void test_bohb_repeats(void **state) {
+    (void)state;
+    assert_int_equal(repeats_of("repeats=no"), 0);
+    assert_true(repeats_of("repeats=yes") > 20);
+}
+
 static void test_warm(void **state) {
     /* Results of others' proposals: Hyperband passes over them, BOHB learns from them. */
     fixture f;
@@ -642,12 +691,13 @@ static void test_options(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_best),        cmocka_unit_test(test_orders),
-        cmocka_unit_test(test_bytes),       cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_failures),    cmocka_unit_test(test_hyperband_in_bohb),
-        cmocka_unit_test(test_bohb_learns), cmocka_unit_test(test_warm),
-        cmocka_unit_test(test_overlap),     cmocka_unit_test(test_anew),
-        cmocka_unit_test(test_memory),      cmocka_unit_test(test_options),
+        cmocka_unit_test(test_best),         cmocka_unit_test(test_orders),
+        cmocka_unit_test(test_bytes),        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_failures),     cmocka_unit_test(test_hyperband_in_bohb),
+        cmocka_unit_test(test_bohb_learns),  cmocka_unit_test(test_warm),
+        cmocka_unit_test(test_bohb_repeats), cmocka_unit_test(test_overlap),
+        cmocka_unit_test(test_anew),         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

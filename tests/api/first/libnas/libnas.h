@@ -634,7 +634,7 @@ typedef struct {
     int32_t overlap;
     int32_t continues;
     int32_t ordinal;
-    int32_t reserved;
+    int32_t repeats;
 } nas_bohb_options;
 #define NAS_BOHB_OPTIONS_INIT                                                                      \
     {sizeof(nas_bohb_options), 0, 1, 27, 1.0 / 3, 3, 1e-3, 3, 0, 0, 15, 64, 0, 1, 1, 1, 0}
