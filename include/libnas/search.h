@@ -121,7 +121,9 @@ NAS_API nas_status nas_search_forget(nas_search *search, const nas_proposal *ask
  * seconds that its result names have passed on a clock of its own, while other workers' run. So
  * results come out of order exactly as they would. For every result the metric "clock" is the time at
  * which it was there. A trial whose end lies past max_seconds is forgotten, and the search stops
- * there. With order = ARRIVAL what an ask has seen is what was there; otherwise the window says. */
+ * there. With order = ARRIVAL what an ask has seen is what was there; otherwise the window says. A
+ * search that was stopped, or whose process died, goes on at the time at which it was: what was
+ * evaluated then is evaluated again, and ends when it would have. */
 typedef struct {
     uint32_t struct_size, flags;
     uint32_t workers;    /* 1; how many evaluate at once: more than the window wait for it */

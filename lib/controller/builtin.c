@@ -224,7 +224,8 @@ static const struct {
      "min_points = 0: rows of each density; at least decisions + 1\n"
      "top_percent = 15: of the results are the good ones\n"
      "samples = 64: drawn for a proposal\n"
-     "ordinal = yes: a choice among rising numbers is ordered; no: categorical\n",
+     "ordinal = yes: a choice among rising numbers is ordered; no: categorical\n"
+     "repeats = no: the model proposes no network that was proposed before\n",
      make_bohb},
     {"exhaustive",
      "first = 0: index of the architecture to begin with\n"

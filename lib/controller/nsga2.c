@@ -1,16 +1,16 @@
-/* NSGA-II: Deb, Pratap, Agarwal and Meyarivan, "A fast and elitist multiobjective genetic algorithm:
- * NSGA-II", IEEE Transactions on Evolutionary Computation 6(2), 2002.
+/* NSGA-II: Deb, Pratap, Agarwal and Meyarivan, "A fast and elitist multiobjective genetic
+ * algorithm: NSGA-II", IEEE Transactions on Evolutionary Computation 6(2), 2002.
  *
- * A generation is `population` children. Each has two parents (crossover: each decision from either)
- * or one, chosen by binary tournaments on the crowded comparison: the lower rank, of equal ranks the
- * larger crowding distance; and is mutated. When all of a generation are told, parents and children
- * together are sorted into fronts of which none dominates another of its own; the next parents are
- * the best fronts, of the last that fits in part the least crowded.
+ * A generation is `population` children. Each has two parents (crossover: each decision from
+ * either) or one, chosen by binary tournaments on the crowded comparison: the lower rank, of equal
+ * ranks the larger crowding distance; and is mutated. When all of a generation are told, parents
+ * and children together are sorted into fronts of which none dominates another of its own; the next
+ * parents are the best fronts, of the last that fits in part the least crowded.
  *
  * With several asks in flight the children of a generation are handed out together; the next one
- * waits for the last of them. What cannot be evaluated, or lacks one of the metrics, is dominated by
- * everything that has them (constraint domination, section VI). What vanished is replaced: one more
- * is asked. Results of proposals that were made elsewhere join the generation that is open. */
+ * waits for the last of them. What cannot be evaluated, or lacks one of the metrics, is dominated
+ * by everything that has them (constraint domination, section VI). What vanished is replaced: one
+ * more is asked. Results of proposals that were made elsewhere join the generation that is open. */
 #include "controller.h"
 #include <math.h>
 #include <stdlib.h>
@@ -124,7 +124,8 @@ static void next_generation(ni_nsga2 *self) {
 }
 
 /* ---- ask
- * ----------------------------------------------------------------------------------------------- */
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static const ni_member *tournament(const ni_nsga2 *self, nas_random *stream) {
     const ni_member *a = &self->members.items[nas_random_below(stream, self->n_parents)];
@@ -175,7 +176,8 @@ end:
 }
 
 /* ---- tell
- * ------------------------------------------------------------------------------------------------- */
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static nas_status nsga2_tell(void *user, const nas_proposal *asked, const nas_result *got) {
     ni_nsga2 *self = user;
@@ -204,7 +206,8 @@ static nas_status nsga2_tell(void *user, const nas_proposal *asked, const nas_re
 }
 
 /* ---- state
- * -------------------------------------------------------------------------------------------------- */
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static nas_status nsga2_save(void *user, nas_writer *to) {
     const ni_nsga2 *self = user;
@@ -299,7 +302,10 @@ static nas_status nsga2_describe(void *user, nas_sink *to) {
                   (unsigned long long)self->generation, self->n_parents,
                   self->members.n - self->n_parents, self->pending.n, self->objectives);
     for (size_t i = 0; status >= 0 && i < self->n_parents; i++)
-        if (self->members.items[i].rank == 0)
+        if (self->members.items[i].rank == 0 && self->members.items[i].trial == NAS_TRIAL_NONE)
+            status = ni_sink_f(to, "first front: of an earlier search: %s\n",
+                               nas_arch_text(self->members.items[i].arch));
+        else if (self->members.items[i].rank == 0)
             status = ni_sink_f(to, "first front: trial %llu: %s\n",
                                (unsigned long long)self->members.items[i].trial,
                                nas_arch_text(self->members.items[i].arch));
@@ -330,7 +336,8 @@ static const nas_controller_ops nsga2_ops = {
 };
 
 /* ---- making one
- * ------------------------------------------------------------------------------------------------------ */
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 void nas_nsga2_options_init(nas_nsga2_options *options) {
     *options = (nas_nsga2_options)NAS_NSGA2_OPTIONS_INIT;

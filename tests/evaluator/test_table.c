@@ -111,6 +111,113 @@ static void test_simulated(void **state) {
     fixture_end(&f);
 }
 
+/* Stopped, or broken off without a last checkpoint, and gone on with: the same trials, the same
+ * clock. */
+typedef struct {
+    uint64_t left;
+    nas_status then;
+} interruption;
+
+static nas_status break_off(void *user, nas_search *search, const nas_proposal *asked,
+                            const nas_result *got) {
+    interruption *i = user;
+    (void)search, (void)asked, (void)got;
+    return i->left && --i->left == 0 ? i->then : NAS_OK;
+}
+
+static char *simulate_in_parts(const char *store_path, uint32_t workers, uint32_t window,
+                               int32_t order, uint64_t after, nas_status then, double *clock) {
+    fixture f;
+    char lines[65536] = "arch,val,time\n", *dump = NULL;
+    size_t at = strlen(lines);
+    fixture_begin(&f, 4, 4);
+    for (uint64_t i = 0; i < 256; i++) { /* costs of many kinds, and some that are equal */
+        nas_arch *arch;
+        MUST(f.context, nas_space_at(f.space, i, &arch));
+        at += (size_t)snprintf(lines + at, sizeof lines - at, "%s,%d,%d\n", nas_arch_text(arch),
+                               (int)(i * 37 % 101), (int)(1 + i * i % 23));
+        nas_arch_free(arch);
+    }
+    static const char *const named_columns[] = {"accuracy=val", "seconds=time"};
+    nas_evaluator *table = open_table(&f, lines, named_columns, 2, NAS_OK, NULL);
+    remove(store_path);
+    for (int part = 0; part < 2; part++) {
+        nas_controller *controller;
+        nas_store *store;
+        nas_search *search;
+        nas_search_options o;
+        nas_search_hooks hooks = {.struct_size = sizeof hooks};
+        interruption here = {part ? 0 : after, then};
+        nas_evolution_options e = NAS_EVOLUTION_OPTIONS_INIT;
+        nas_simulate_options s = NAS_SIMULATE_OPTIONS_INIT;
+        nas_named_evaluator named = {"table", table};
+        e.population = 8;
+        e.sample = 3;
+        MUST(f.context, nas_controller_evolution(&controller, f.space, &e));
+        MUST(f.context, nas_store_open(&store, f.context, store_path, NULL));
+        nas_search_options_init(&o);
+        o.space = f.space;
+        o.controller = controller;
+        o.evaluators = &named;
+        o.n_evaluators = 1;
+        o.store = store;
+        o.window = window;
+        o.order = order;
+        o.max_trials = 70;
+        hooks.turn_ended = break_off;
+        hooks.user = &here;
+        o.hooks = &hooks;
+        s.workers = workers;
+        MUST(f.context, nas_search_create(&search, f.context, &o));
+        nas_status status = nas_search_simulate(search, &s, clock);
+        if (part == 0 && after && then < 0)
+            assert_int_equal(status, then);
+        else
+            MUST(f.context, status);
+        if (part == 0 && after) assert_true(nas_search_trials(search) < 70);
+        if (part) dump = dump_of(f.context, store);
+        nas_search_free(search);
+        nas_store_free(store);
+        nas_controller_free(controller);
+    }
+    nas_evaluator_free(table);
+    fixture_end(&f);
+    remove(store_path);
+    return dump;
+}
+
+static void test_simulated_resume(void **state) {
+    static const struct {
+        uint32_t workers, window;
+        int32_t order;
+    } ways[] = {{1, 1, NAS_ORDER_TURNS},
+                {3, 3, NAS_ORDER_ARRIVAL},
+                {3, 8, NAS_ORDER_ARRIVAL},
+                {3, 3, NAS_ORDER_TURNS},
+                {3, 5, NAS_ORDER_TURNS}};
+    char folder[256], store[300];
+    (void)state;
+    folder_begin(folder, sizeof folder);
+    snprintf(store, sizeof store, "%s/s.nas", folder);
+    for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
+        double clock, again;
+        char *whole = simulate_in_parts(store, ways[w].workers, ways[w].window, ways[w].order, 0,
+                                        NAS_OK, &clock);
+        for (uint64_t after = 1; after < 70; after += 11)
+            for (int how = 0; how < 2; how++) {
+                char *parts =
+                    simulate_in_parts(store, ways[w].workers, ways[w].window, ways[w].order, after,
+                                      how ? NAS_E_CALLBACK : NAS_STOP, &again);
+                if (strcmp(whole, parts) != 0 || clock != again)
+                    fail_msg("way %zu, %s after %d turns: clock %g, %g without", w,
+                             how ? "broken off" : "stopped", (int)after, again, clock);
+                free(parts);
+            }
+        free(whole);
+    }
+    folder_end(folder);
+}
+
 static void test_curves(void **state) {
     static const char text[] = "arch,acc_2,acc_1,acc_3\n"
                                "d0=a,0.2,0.1,0.3\n"
@@ -121,7 +228,8 @@ static void test_curves(void **state) {
     fixture f;
     (void)state;
     fixture_begin(&f, 1, 2);
-    assert_null(open_table(&f, gap, curve, 1, NAS_E_SYNTAX, "test-table.csv:2: the curve lacks epoch 2"));
+    assert_null(
+        open_table(&f, gap, curve, 1, NAS_E_SYNTAX, "test-table.csv:2: the curve lacks epoch 2"));
     nas_evaluator *table = open_table(&f, text, curve, 1, NAS_OK, NULL);
     for (uint64_t i = 0; i < 2; i++)
         for (int epochs = 1; epochs <= 3; epochs++) {
@@ -187,6 +295,7 @@ static void test_bad(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_answers),
                                        cmocka_unit_test(test_simulated),
+                                       cmocka_unit_test(test_simulated_resume),
                                        cmocka_unit_test(test_curves), cmocka_unit_test(test_bad)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

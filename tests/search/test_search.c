@@ -830,6 +830,90 @@ static void test_reuse(void **state) {
     }
 }
 
+/* Keeps which network it trained and how far; what it goes on from must be of the same network. */
+static nas_status remembers(void *user, const nas_proposal *asked, nas_reporter *progress,
+                            nas_result_builder *out) {
+    struct {
+        uint64_t arch;
+        double epochs;
+    } now = {0, 0};
+    const void *bytes;
+    size_t n;
+    nas_status status = nas_report_from(progress, &bytes, &n);
+    if (status < 0) return status;
+    bool goes_on = nas_proposal_from(asked, NULL) != NAS_TRIAL_NONE;
+    if (n == sizeof now) memcpy(&now, bytes, n);
+    if (goes_on != (n > 0) || (goes_on && now.arch != nas_arch_hash(nas_proposal_arch(asked))))
+        return NAS_E_STATE;
+    double epochs = nas_proposal_fidelity(asked, "epochs", 1);
+    if (now.epochs >= epochs) return NAS_E_STATE;
+    now.arch = nas_arch_hash(nas_proposal_arch(asked));
+    now.epochs = epochs;
+    status = nas_report_keep(progress, &now, sizeof now);
+    if (status < 0) return status;
+    atomic_fetch_add((atomic_int *)user, 1);
+    return nas_result_set(out, "accuracy", letters_value(asked, 2, 2) + epochs / 100);
+}
+
+/* A candidate whose result was another's is promoted: it goes on from the other's weights. Also
+ * after the process has died in between. */
+static void test_cached_promoted(void **state) {
+    char folder[256], path[300], *dumps[2] = {NULL, NULL};
+    (void)state;
+    folder_begin(folder, sizeof folder);
+    for (int cut = 0; cut < 2; cut++) {
+        uint64_t promoted = 0, wanted = cut ? 11 : 60;
+        snprintf(path, sizeof path, "%s/%d.nas", folder, cut);
+        for (int part = 0; part <= cut; part++) {
+            parts p;
+            atomic_int calls = 0;
+            nas_trial trial = {.struct_size = sizeof trial}, origin = trial;
+            nas_store *store;
+            parts_begin(&p, "random", NULL, 0, NULL, NULL);
+            nas_context *c = p.f.context;
+            nas_space *small = make_space(c, 2, 2);
+            nas_controller_free(p.controller);
+            nas_evaluator_free(p.evaluator);
+            MUST(c, nas_controller_named(&p.controller, small, "halving",
+                                         (const char *[]){"max_epochs=9", "candidates=9"}, 2));
+            MUST(c, nas_evaluator_callback(&p.evaluator, c,
+                                           NAS_EVALUATOR_CONCURRENT | NAS_EVALUATOR_STATELESS |
+                                               NAS_EVALUATOR_CONTINUES,
+                                           remembers, &calls, NULL));
+            MUST(c, nas_store_open(&store, c, path, NULL));
+            p.named.evaluator = p.evaluator;
+            p.options.controller = p.controller;
+            p.options.space = small;
+            p.options.store = store;
+            p.options.reuse = 1;
+            p.options.max_trials = part == cut ? 60 : wanted;
+            run(&p);
+            assert_true(calls > 0);
+            for (uint64_t t = 0; t < nas_search_trials(p.search); t++) {
+                MUST(c, nas_search_trial(p.search, t, &trial));
+                if (trial.state == NAS_STATE_INFEASIBLE)
+                    fail_msg("trial %d: %s", (int)t, trial.sentence);
+                if (part < cut || trial.from == NAS_TRIAL_NONE) continue;
+                MUST(c, nas_search_trial(p.search, trial.from, &origin));
+                assert_string_equal(origin.arch, trial.arch);
+                promoted += origin.state == NAS_STATE_CACHED;
+            }
+            if (part == cut) dumps[cut] = dump_of(c, store);
+            nas_search_free(p.search);
+            p.search = NULL;
+            nas_store_free(store);
+            nas_space_free(small);
+            parts_end(&p);
+        }
+        assert_true(promoted >= 3);
+    }
+    /* but for max_trials, which is one of the facts */
+    assert_string_equal(strstr(dumps[0], "trial 0:"), strstr(dumps[1], "trial 0:"));
+    free(dumps[0]);
+    free(dumps[1]);
+    folder_end(folder);
+}
+
 static void test_texts(void **state) {
     (void)state;
     for (int32_t i = NAS_ENDED_NOT; i <= NAS_ENDED_ERROR; i++)
@@ -847,7 +931,8 @@ int main(void) {
         cmocka_unit_test(test_bad_proposals), cmocka_unit_test(test_misfits),
         cmocka_unit_test(test_hooks),         cmocka_unit_test(test_evaluator_stops),
         cmocka_unit_test(test_three_ways),    cmocka_unit_test(test_ask_tell),
-        cmocka_unit_test(test_reuse),         cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_reuse),         cmocka_unit_test(test_cached_promoted),
+        cmocka_unit_test(test_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
