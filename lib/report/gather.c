@@ -11,6 +11,15 @@ const char *ni_report_fact(const ni_report *r, const char *key) {
     return value && *value ? value : NULL;
 }
 
+bool ni_report_line(const char **lines, char *line, size_t capacity) {
+    size_t n = strcspn(*lines, "\n"), taken = n < capacity ? n : capacity - 1;
+    if (**lines == 0) return false;
+    memcpy(line, *lines, taken);
+    line[taken] = 0;
+    *lines += n + ((*lines)[n] == '\n');
+    return true;
+}
+
 bool ni_report_number(const ni_report *r, const char *key, double *out) {
     const char *text = ni_report_fact(r, key);
     return text && ni_parse_f64(text, strlen(text), out) && isfinite(*out);

@@ -342,6 +342,20 @@ static nas_status trials(const ni_report *r, ni_text *to, nas_sink *sink) {
 /* ---- the whole
  * ----------------------------------------------------------------------------------- */
 
+static void ranks(const ni_report *r, ni_text *to) {
+    char line[400];
+    const char *at = ni_report_fact(r, "ranks");
+    if (!at) return;
+    ni_text_add(to, "<h2>How far ranks hold</h2>\n<p class=\"faint\">Spearman's rank correlation: 1 where "
+                    "the order of one side is that of the other, 0 where it says nothing.</p>\n<ul>\n");
+    while (ni_report_line(&at, line, sizeof line)) {
+        ni_text_add(to, "<li>");
+        ni_say_xml(to, line, TEXT_MOST);
+        ni_text_add(to, "</li>\n");
+    }
+    ni_text_add(to, "</ul>\n");
+}
+
 static nas_status pictures(const ni_report *r, ni_text *to) {
     uint32_t curves;
     if (r->points.n) {
@@ -372,6 +386,7 @@ static nas_status write(const ni_report *r, ni_text *to, nas_sink *sink) {
     summary(r, to);
     if ((status = ni_say_flush(to, sink)) != NAS_OK) return status;
     NI_TRY(pictures(r, to));
+    ranks(r, to);
     if ((status = ni_say_flush(to, sink)) != NAS_OK) return status;
     if ((status = best(r, to, sink)) != NAS_OK) return status;
     infeasible(r, to);

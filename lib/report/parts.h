@@ -131,6 +131,8 @@ nas_status ni_report_gather(ni_report *out, nas_store *store, const nas_report_o
 void ni_report_free(ni_report *report);
 /* A fact of the store, or NULL. */
 const char *ni_report_fact(const ni_report *report, const char *key);
+/* The next of a fact's lines, cut to fit; false: there is none. */
+bool ni_report_line(const char **lines, char *line, size_t capacity);
 bool ni_report_number(const ni_report *report, const char *key, double *out);
 /* A trial's metric, NAN when it has none; value: what the report is about. */
 double ni_report_metric(const ni_report *report, uint64_t trial, const char *name);

@@ -265,12 +265,22 @@ static nas_status trials(const ni_report *r, ni_text *to, nas_sink *sink) {
     return NAS_OK;
 }
 
+static void ranks(const ni_report *r, ni_text *to) {
+    char line[400];
+    const char *at = ni_report_fact(r, "ranks");
+    if (!at) return;
+    heading(to, "How far ranks hold");
+    while (ni_report_line(&at, line, sizeof line))
+        wrapped(to, line, 0, sizeof line);
+}
+
 static nas_status write(const ni_report *r, ni_text *to, nas_sink *sink) {
     nas_status status;
     head(r, to);
     summary(r, to);
     steps(r, to);
     front(r, to);
+    ranks(r, to);
     NI_TRY(best(r, to));
     NI_TRY(final_curve(r, to));
     infeasible(r, to);

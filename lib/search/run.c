@@ -24,11 +24,35 @@ static nas_status put_number(nas_search *s, const char *key, double value) {
     return ni_store_put_fact(s->store, key, ni_f64_text(text, value));
 }
 
+/* What the controller says of how far ranks hold: from shorter trainings to longer ones, from a surrogate
+ * to what it chose. A report tells it without the controller. */
+static nas_status ranks_of(nas_search *s, ni_text *to) {
+    nas_sink *sink;
+    size_t n;
+    NI_TRY(nas_sink_memory(&sink, s->context));
+    nas_status status = nas_controller_describe(s->controller, sink);
+    const char *line = status < 0 ? NULL : nas_sink_data(sink, &n);
+    for (const char *end; line && (end = strchr(line, '\n')); line = end + 1) {
+        const char *about = strstr(line, "rank correlation");
+        if (about && about < end) ni_text_add_n(to, line, (size_t)(end - line) + 1);
+    }
+    nas_sink_free(sink);
+    return status < 0 ? status : to->status;
+}
+
 nas_status ni_search_end(nas_search *s, int32_t ended) {
+    ni_text ranks;
     NI_TRY(ni_search_checkpoint(s));
-    nas_status status = ni_store_begin(s->store);
-    if (status < 0) return ni_search_fail(s, status);
-    status = ni_store_put_fact(s->store, "ended", nas_ended_text(ended));
+    ni_text_init(&ranks, s->context);
+    nas_status status = ranks_of(s, &ranks);
+    if (status >= 0) status = ni_store_begin(s->store);
+    if (status < 0) {
+        ni_text_free(&ranks);
+        return ni_search_fail(s, status);
+    }
+    if (ranks.n) status = ni_store_put_fact(s->store, "ranks", ni_text_get(&ranks));
+    ni_text_free(&ranks);
+    if (status >= 0) status = ni_store_put_fact(s->store, "ended", nas_ended_text(ended));
     if (status >= 0) status = put_number(s, "turns", (double)s->told);
     if (status >= 0) status = put_number(s, "seconds", ni_search_seconds(s));
     if (status < 0)

@@ -56,23 +56,21 @@ static nas_status take_row(ni_simulation *m, const ni_trial_row *row) {
     double end = 0;
     uint64_t place = s->options.order == NAS_ORDER_ARRIVAL ? row->arrival : row->number;
     if (row->turns != 1)
-        return ni_fail(
-            s->context, NAS_E_UNSUPPORTED,
-            "simulated time: trial %llu took %llu turns; such a search cannot be gone on "
-            "with",
-            (unsigned long long)row->number, (unsigned long long)row->turns);
-    if (row->evaluated) {
-        if (nas_store_metric(s->store, row->number, "clock", &end) < 0)
-            return ni_fail(
-                s->context, NAS_E_STATE,
-                "simulated time: trial %llu on record has no metric \"clock\": it was not "
-                "in simulated time",
-                (unsigned long long)row->number);
+        return ni_fail(s->context, NAS_E_UNSUPPORTED,
+                       "simulated time: trial %llu took %llu turns; such a search cannot be gone on "
+                       "with",
+                       (unsigned long long)row->number, (unsigned long long)row->turns);
+    if (!row->evaluated) {
+        NI_TRY(NI_PUSH(s->context, &m->skipped, row->number));
+    } else if (nas_store_metric(s->store, row->number, "clock", &end) < 0) {
+        return ni_fail(s->context, NAS_E_STATE,
+                       "simulated time: trial %llu on record has no metric \"clock\": it was not in "
+                       "simulated time",
+                       (unsigned long long)row->number);
+    } else {
         NI_TRY(NI_PUSH(s->context, &m->ends, end));
         insert(m->ends.items, m->ends.n - 1, end);
         if (end > m->clock) m->clock = end;
-    } else {
-        NI_TRY(NI_PUSH(s->context, &m->skipped, row->number));
     }
     while (m->told_at.n <= place)
         NI_TRY(NI_PUSH(s->context, &m->told_at, 0));
@@ -225,7 +223,7 @@ nas_status nas_search_simulate(nas_search *search, const nas_simulate_options *g
     /* Where the window is wider than the workers are many, an ask waits for a worker; results that
      * are on record would not make it wait. */
     uint32_t window = search->options.window;
-    nas_status status = look_back(&m);
+    nas_status status = search->ended ? NAS_OK : look_back(&m);
     if (m.resumed && window > o.workers && search->options.order == NAS_ORDER_ARRIVAL)
         search->options.window = o.workers;
     m.window = window;

@@ -38,6 +38,10 @@ for name in halving asha hyperband bohb; do
         search search.yaml -o "$name"
     [ -s "$name/best.arch" ] && [ -s "$name/report.html" ]
     case_is "$name leaves its best and a report" 0 "$?" "" out
+    grep -q "<h2>How far ranks hold</h2>" "$name/report.html" &&
+        grep -q "<li>1 to 3 epochs: rank correlation .* promoted</li>" "$name/report.html" &&
+        "$nas" report "$name" --text -o - | grep -q "^1 to 3 epochs: rank correlation"
+    case_is "its report says how far ranks hold" 0 "$?" "" out
     try "$name is replayed" 0 "are the same" replay "$name/search.nas"
 done
 json "as JSON" "d['final'] is None and d['best']['arch'].startswith('net=') and d['distinct'] > 5" \
