@@ -121,7 +121,10 @@ static atomic_uchar *map_page(void) {
     int kept = errno;
     void *page =
         mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page != MAP_FAILED && madvise(page, PAGE, MADV_WIPEONFORK) != 0) {
+    /* A kernel before 4.14 refuses the advice. Some emulators of one take any advice and heed none: they
+     * also take one that does not exist. */
+    if (page != MAP_FAILED && (madvise(page, PAGE, MADV_WIPEONFORK) != 0 ||
+                               madvise(page, PAGE, -1) == 0)) {
         munmap(page, PAGE);
         page = MAP_FAILED;
     }

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "allocator.h"
-#include "core/core.h"
+#include "core/private.h"
 
 static nas_context *context_new(void) {
     nas_context *context = NULL;
@@ -299,6 +299,75 @@ static void a_forked_child_is_told(void **state) {
     assert_int_equal(rmdir(folder), 0);
 }
 
+/* Forked by a thread that is not the first, with many contexts, of which every other one has no
+ * page that fork wipes, as on a system without such; and by that child again. */
+enum { CONTEXTS = 64 };
+typedef struct {
+    nas_context *contexts[CONTEXTS];
+    int answer;
+} forker;
+
+static int all_forked(const forker *f) {
+    for (int i = 0; i < CONTEXTS; i++) {
+        if (ni_enter(f->contexts[i]) != NAS_E_FORKED) return 10 + i;
+        nas_context_free(f->contexts[i]); /* nothing */
+    }
+    return 0;
+}
+
+static int child_of_thread(const forker *f) {
+    int wrong = all_forked(f), answer;
+    if (wrong) return wrong;
+    nas_context *own;
+    if (nas_context_create(&own, NULL) != NAS_OK || ni_enter(own) != NAS_OK) return 2;
+    ni_fail(own, NAS_E_INVALID, "of the child");
+    if (strcmp(nas_context_error(own), "of the child") != 0) return 3;
+    pid_t child = fork();
+    if (child == 0) _exit(ni_enter(own) != NAS_E_FORKED ? 4 : all_forked(f) ? 5 : 0);
+    if (child < 0 || waitpid(child, &answer, 0) != child || !WIFEXITED(answer)) return 6;
+    if (WEXITSTATUS(answer)) return WEXITSTATUS(answer);
+    if (ni_enter(own) != NAS_OK || strcmp(nas_context_error(own), "of the child") != 0) return 7;
+    nas_context_free(own);
+    return 0;
+}
+
+static void *fork_in_thread(void *user) {
+    forker *f = user;
+    int answer = -1;
+    ni_fail(f->contexts[3], NAS_E_INVALID, "of the thread");
+    pid_t child = fork();
+    if (child == 0) _exit(child_of_thread(f));
+    if (child < 0 || waitpid(child, &answer, 0) != child || !WIFEXITED(answer))
+        f->answer = 100;
+    else
+        f->answer = WEXITSTATUS(answer);
+    if (strcmp(nas_context_error(f->contexts[3]), "of the thread") != 0) f->answer = 101;
+    return NULL;
+}
+
+static void forked_by_a_thread(void **state) {
+    forker f = {.answer = -1};
+    pthread_t thread;
+    atomic_uchar *pages[CONTEXTS];
+    (void)state;
+    for (int i = 0; i < CONTEXTS; i++) {
+        f.contexts[i] = context_new();
+        pages[i] = f.contexts[i]->page;
+        if (i % 2) f.contexts[i]->page = NULL;
+    }
+    ni_fail(f.contexts[3], NAS_E_INVALID, "of the first thread");
+    fflush(NULL);
+    assert_int_equal(pthread_create(&thread, NULL, fork_in_thread, &f), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(f.answer, 0);
+    assert_string_equal(nas_context_error(f.contexts[3]), "of the first thread");
+    for (int i = 0; i < CONTEXTS; i++) {
+        assert_int_equal(ni_enter(f.contexts[i]), NAS_OK);
+        f.contexts[i]->page = pages[i];
+        nas_context_free(f.contexts[i]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sentences_are_kept),
@@ -308,6 +377,7 @@ int main(void) {
         cmocka_unit_test(callbacks_without_a_sentence_get_one),
         cmocka_unit_test(the_log_has_levels),
         cmocka_unit_test(a_forked_child_is_told),
+        cmocka_unit_test(forked_by_a_thread),
     };
     return cmocka_run_group_tests_name("core: errors and the log", tests, NULL, NULL);
 }
