@@ -260,6 +260,28 @@ static void shuffles_and_picks(void **state) {
     }
 }
 
+/* Many draws at once are the same draws, wherever in a block they begin, and leave the stream where
+ * they do. */
+static void many_are_the_same(void **state) {
+    static const uint32_t bounds[] = {0, 1, 2, 3, 7, 10, 100, 1000, 65536, 4294967291u, UINT32_MAX};
+    (void)state;
+    for (size_t b = 0; b < NI_COUNT(bounds); b++)
+        for (size_t count = 0; count < 70; count += 3)
+            for (uint32_t before = 0; before < 5; before++) {
+                nas_random one, many;
+                uint32_t at_once[70];
+                float words[5];
+                ni_random_init(&one, 17 + b, count, "many");
+                ni_random_init(&many, 17 + b, count, "many");
+                ni_random_fill_uniform(&one, words, before, 0, 1);
+                ni_random_fill_uniform(&many, words, before, 0, 1);
+                ni_random_below_many(&many, bounds[b], at_once, count);
+                for (size_t i = 0; i < count; i++)
+                    assert_int_equal(at_once[i], nas_random_below(&one, bounds[b]));
+                assert_true(nas_random_u64(&one) == nas_random_u64(&many));
+            }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(philox_known_answers),
@@ -268,6 +290,7 @@ int main(void) {
         cmocka_unit_test(streams_differ),
         cmocka_unit_test(below_is_a_remainder),
         cmocka_unit_test(below_is_uniform),
+        cmocka_unit_test(many_are_the_same),
         cmocka_unit_test(uniform_and_normal_have_their_moments),
         cmocka_unit_test(fills_have_their_moments),
         cmocka_unit_test(shuffles_and_picks),

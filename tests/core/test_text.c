@@ -411,9 +411,37 @@ static void the_locale_changes_nothing(void **state) {
     }
 }
 
+static void text_begins_in_a_buffer(void **state) {
+    (void)state;
+    for (size_t capacity = 1; capacity < 80; capacity += 13) {
+        char buffer[80], wanted[200] = "";
+        ni_text text;
+        nas_memory_use before = {.struct_size = sizeof before}, now = before;
+        assert_int_equal(nas_context_memory(context, &before), NAS_OK);
+        ni_text_init_in(&text, context, buffer, capacity);
+        assert_string_equal(ni_text_get(&text), "");
+        for (int i = 0; i < 30; i++) {
+            ni_text_add(&text, "ab");
+            ni_text_u64(&text, (uint64_t)i);
+            snprintf(wanted + strlen(wanted), 8, "ab%d", i);
+            assert_string_equal(ni_text_get(&text), wanted);
+            assert_int_equal(text.n, strlen(wanted));
+            assert_int_equal(nas_context_memory(context, &now), NAS_OK);
+            assert_true((now.bytes_now == before.bytes_now) == (text.n < capacity));
+        }
+        ni_text_clear(&text);
+        ni_text_add(&text, "again");
+        assert_string_equal(ni_text_get(&text), "again");
+        ni_text_free(&text);
+        assert_int_equal(nas_context_memory(context, &now), NAS_OK);
+        assert_true(now.bytes_now == before.bytes_now);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_grows),
+        cmocka_unit_test(text_begins_in_a_buffer),
         cmocka_unit_test(a_failed_text_stays_failed),
         cmocka_unit_test(escapes),
         cmocka_unit_test(copies_into_buffers),

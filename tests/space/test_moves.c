@@ -531,6 +531,40 @@ static void encodings(void **state) {
     nas_space_free(s);
 }
 
+/* Architectures as bits: equal ones come back, in fewer bytes than their texts. */
+static void packed(void **state) {
+    (void)state;
+    for (uint32_t i = 0; i < NI_COUNT(small); i++) {
+        nas_space *s = preset(i);
+        size_t most = 0, texts = 0, bits = 0;
+        for (uint64_t k = 0; k < 60; k++) {
+            nas_random random;
+            nas_arch *arch, *again;
+            unsigned char bytes[4096];
+            ni_random_init(&random, 31, k, "pack");
+            assert_int_equal(nas_space_sample(s, &random, &arch), NAS_OK);
+            size_t n = ni_arch_packed(arch);
+            assert_true(n < sizeof bytes);
+            memset(bytes, 0xa5, sizeof bytes);
+            ni_arch_pack(arch, bytes);
+            assert_int_equal(bytes[n], 0xa5);
+            assert_int_equal(ni_arch_unpack(&again, s, bytes, n), NAS_OK);
+            assert_true(nas_arch_equal(arch, again));
+            assert_string_equal(nas_arch_text(arch), nas_arch_text(again));
+            nas_arch_free(again);
+            if (n) assert_int_equal(ni_arch_unpack(&again, s, bytes, 0), NAS_E_CORRUPT);
+            most = n > most ? n : most;
+            bits += n;
+            texts += strlen(nas_arch_text(arch));
+            nas_arch_free(arch);
+        }
+        print_message("%s: %zu bytes at most, %.1f in the mean; its texts %.0f\n", small[i].name,
+                      most, (double)bits / 60, (double)texts / 60);
+        assert_true(3 * bits < texts);
+        nas_space_free(s);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_presets_are_here),
@@ -546,6 +580,7 @@ int main(void) {
         cmocka_unit_test(mutation_of_amoebanet),
         cmocka_unit_test(mutation_of_101),
         cmocka_unit_test(encodings),
+        cmocka_unit_test(packed),
     };
     return cmocka_run_group_tests(tests, start, end);
 }

@@ -518,6 +518,100 @@ static void test_garbage(void **in) {
     free(bad);
 }
 
+/* Rows of a search's own architectures, with notes that name parents: in memory packed, in a file
+ * as texts. */
+static void test_packed(void **in) {
+    state *s = *in;
+    char *dumps[2];
+    enum { TRIALS = 600 };
+    for (int file = 0; file < 2; file++) {
+        nas_space *space, *other = make_space(s->context, 3, 4);
+        nas_store *store = open_store(s, file ? s->path : NULL, 0);
+        nas_memory_use before = {.struct_size = sizeof before}, after = before;
+        MUST(s->context, nas_space_preset(&space, s->context, "nas-bench-201", NULL, 0));
+        MUST(s->context, nas_context_memory(s->context, &before));
+        for (uint64_t t = 0; t < TRIALS; t++) {
+            nas_arch *arch;
+            nas_result_builder *b;
+            char note[160];
+            nas_random random;
+            uint64_t parent = t % 5 ? t - 1 - t % 4 % (t ? t : 1) : NAS_TRIAL_NONE;
+            ni_random_init(&random, 3, t, "rows");
+            MUST(s->context, nas_space_sample(t % 50 == 49 ? other : space, &random, &arch));
+            MUST(s->context, nas_result_create(&b, s->context));
+            MUST(s->context, nas_result_set(b, "accuracy", (double)t / 7));
+            if (t % 3 == 0) MUST(s->context, nas_result_set(b, "loss", -1.5));
+            if (parent == NAS_TRIAL_NONE)
+                snprintf(note, sizeof note, "%s", t % 10 ? "" : "alone");
+            else if (t % 7 == 3) /* a number beside which there are digits, and a mark */
+                snprintf(note, sizeof note, "of 1%llu0, \1 %llu", (unsigned long long)parent + 1,
+                         (unsigned long long)parent + 1);
+            else
+                snprintf(note, sizeof note, "mutation of %llu: edge %d",
+                         (unsigned long long)parent + 1, (int)(t % 6));
+            ni_trial_row row = {.number = t,
+                                .first_turn = t + t % 2,
+                                .turns = 1 + t % 2,
+                                .seen = t - (t > 9 ? t % 9 : 0),
+                                .arrival = t ^ 1,
+                                .arch_hash = nas_arch_hash(arch),
+                                .network_hash = nas_arch_network_hash(arch),
+                                .reuse_key = t % 4 ? t * 0x9e3779b97f4a7c15u : 0,
+                                .parent = parent,
+                                .from = t % 11 == 4 ? t / 2 : NAS_TRIAL_NONE,
+                                .generation = t % 300,
+                                .state = t % 13 == 5 ? NAS_STATE_CACHED : NAS_STATE_COMPLETE,
+                                .evaluated = t % 13 != 5,
+                                .score = t % 2 ? (double)t / 7 : -0.25,
+                                .seconds = (double)t * 1e-7,
+                                .epochs = t % 6 ? (double)(t % 6) : 0.3,
+                                .total_epochs = 1e300,
+                                .arch = nas_arch_text(arch),
+                                .note = note,
+                                .design = arch};
+            MUST(s->context, ni_store_begin(store));
+            if (t % 17 == 0) { /* undone, and done again */
+                MUST(s->context, ni_store_put_trial(store, &row, nas_result_so_far(b)));
+                ni_store_rollback(store);
+                MUST(s->context, ni_store_begin(store));
+            }
+            MUST(s->context, ni_store_put_trial(store, &row, nas_result_so_far(b)));
+            MUST(s->context, ni_store_commit(store));
+            ni_trial_row got;
+            assert_true(ni_store_row(store, t, &got));
+            MUST(s->context, ni_store_texts(store, &got));
+            assert_string_equal(got.arch, row.arch);
+            assert_string_equal(got.note, note);
+            assert_true(got.has_arch && got.has_note == (note[0] != 0));
+            assert_true(got.arch_hash == row.arch_hash && got.network_hash == row.network_hash &&
+                        got.reuse_key == row.reuse_key && got.first_turn == row.first_turn &&
+                        got.turns == row.turns && got.seen == row.seen &&
+                        got.arrival == row.arrival && got.parent == parent &&
+                        got.from == row.from && got.generation == row.generation &&
+                        got.state == row.state && got.evaluated == row.evaluated &&
+                        got.score == row.score && got.seconds == row.seconds &&
+                        got.epochs == row.epochs && got.total_epochs == 1e300);
+            nas_result_free(b);
+            nas_arch_free(arch);
+        }
+        MUST(s->context, nas_context_memory(s->context, &after));
+        if (!file)
+            print_message("%.1f bytes a trial, texts made\n",
+                          (double)(after.bytes_now - before.bytes_now) / TRIALS);
+        nas_space_free(space); /* the store holds it */
+        nas_space_free(other);
+        if (file) {
+            nas_store_free(store);
+            store = open_store(s, s->path, 1);
+        }
+        dumps[file] = dump_of(s->context, store);
+        nas_store_free(store);
+    }
+    assert_string_equal(dumps[0], dumps[1]);
+    free(dumps[0]);
+    free(dumps[1]);
+}
+
 static void test_fork(void **in) {
     state *s = *in;
     nas_store *store = open_store(s, s->path, 0);
@@ -543,6 +637,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_other_databases, begin, end),
 #endif
         cmocka_unit_test_setup_teardown(test_garbage, begin, end),
+        cmocka_unit_test_setup_teardown(test_packed, begin, end),
         cmocka_unit_test_setup_teardown(test_fork, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
