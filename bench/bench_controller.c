@@ -60,11 +60,9 @@ static void ask_tell(const nas_space *space, uint64_t n) {
     nas_controller *controller;
     nas_evolution_options o = NAS_EVOLUTION_OPTIONS_INIT;
     nas_store *store;
-    ni_map *first;
     uint64_t repeats = 0;
     must(nas_controller_evolution(&controller, space, &o), "evolution");
     must(nas_store_open(&store, context, NULL, NULL), "store");
-    must(ni_map_create(&first, context), "map");
     uint64_t before = held();
     double start = ni_clock(), cpu = spent_cpu();
     for (uint64_t turn = 0; turn < n; turn++) {
@@ -72,17 +70,14 @@ static void ask_tell(const nas_space *space, uint64_t n) {
         nas_result_builder *result;
         nas_proposal *proposal;
         nas_random stream;
-        uint64_t at = turn;
         must(ni_proposal_create(&builder, context, space, 1, turn, turn, turn), "proposal");
         ni_random_init(&stream, 1, turn, "bench");
         must(nas_controller_ask(controller, &stream, builder), "ask");
         must(ni_proposal_finish(builder, &proposal), "finish");
         const nas_arch *arch = nas_proposal_arch(proposal);
         uint64_t network = nas_arch_network_hash(arch);
-        if (ni_map_get(first, network, &at))
-            repeats++;
-        else
-            must(ni_map_put(first, network, turn), "put");
+        bool repeat = ni_store_find(store, NI_BY_NETWORK, network, NULL);
+        repeats += repeat;
         double score = (double)(nas_arch_hash(arch) >> 40) / (1 << 24);
         must(nas_result_create(&result, context), "result");
         must(nas_result_set(result, "accuracy", score), "set");
@@ -102,6 +97,7 @@ static void ask_tell(const nas_space *space, uint64_t n) {
         must(ni_store_begin(store), "begin");
         must(ni_store_put_trial(store, &row, got), "row");
         must(ni_store_commit(store), "commit");
+        if (!repeat) must(ni_store_index(store, NI_BY_NETWORK, turn), "index");
         must(nas_controller_tell(controller, proposal, got), "tell");
         ni_result_free(got);
         ni_proposal_free(proposal);
@@ -113,7 +109,6 @@ static void ask_tell(const nas_space *space, uint64_t n) {
         "a trial\n",
         nas_space_name(space), (unsigned long long)n, spent / (double)n * 1e6,
         cpu / (double)n * 1e6, (unsigned long long)repeats, (double)(held() - before) / (double)n);
-    ni_map_free(first);
     nas_store_free(store);
     nas_controller_free(controller);
 }

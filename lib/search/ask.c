@@ -177,11 +177,16 @@ nas_status ni_turn_readmit(nas_search *s, ni_turn *turn) {
  * ----------------------------------------------------------------------------------------------------
  */
 
+bool ni_search_same(nas_search *s, uint64_t reuse_key, uint64_t *trial) {
+    return ni_store_find(s->store, NI_BY_REUSE, reuse_key, trial) ||
+           ni_map_get(s->reuse, reuse_key, trial);
+}
+
 static nas_status look_for_same(nas_search *s, ni_turn *turn) {
     uint64_t trial;
     turn->reuse_key = s->options.reuse ? ni_proposal_reuse_key(turn->proposal) : 0;
     if (turn->reuse_key == 0) return NAS_OK;
-    if (!ni_map_get(s->reuse, turn->reuse_key, &trial))
+    if (!ni_search_same(s, turn->reuse_key, &trial))
         return ni_map_put(s->reuse, turn->reuse_key, turn->trial);
     turn->same_as = trial;
     if (turn->phase == NI_TURN_READY) turn->phase = NI_TURN_WAITS;

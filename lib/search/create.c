@@ -298,7 +298,6 @@ static nas_status make(nas_search *s, const nas_search_options *o) {
     NI_TRY(ni_mutex_create(&s->lock, s->context));
     NI_TRY(ni_cond_create(&s->news, s->context));
     NI_TRY(ni_map_create(&s->reuse, s->context));
-    NI_TRY(ni_map_create(&s->networks, s->context));
     if (o->hooks) {
         memset(&s->hooks, 0, sizeof s->hooks);
         NI_TRY(ni_options(s->context, &s->hooks, sizeof s->hooks, sizeof s->hooks, o->hooks,
@@ -378,7 +377,6 @@ void nas_search_free(nas_search *search) {
         ni_free(context, search->aims[i].metric);
     ni_free(context, search->aims);
     ni_map_free(search->reuse);
-    ni_map_free(search->networks);
     ni_free(context, search->failed_sentence);
     ni_cond_free(search->news);
     ni_mutex_free(search->lock);

@@ -113,7 +113,7 @@ static uint64_t with_weights(nas_search *s, uint64_t trial) {
     ni_mutex_lock(s->lock);
     ni_trial_row row;
     if (ni_store_row(s->store, trial, &row) && row.state == NAS_STATE_CACHED && row.reuse_key &&
-        !ni_map_get(s->reuse, row.reuse_key, &other))
+        !ni_search_same(s, row.reuse_key, &other))
         other = trial;
     ni_mutex_unlock(s->lock);
     return other;

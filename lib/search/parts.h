@@ -103,8 +103,7 @@ struct nas_search {
     nas_status failed; /* what ended it with an error */
     char *failed_sentence;
     bool dirty;       /* an evaluator's state is unknown: an evaluation was broken off */
-    ni_map *reuse;    /* reuse key to trial */
-    ni_map *networks; /* hashes of proposed networks */
+    ni_map *reuse;    /* reuse key to trial, of those in flight; the store has those told */
     uint64_t recorded, cached, infeasible, generations, best_trial;
     double best;
     bool has_best;
@@ -139,6 +138,8 @@ void ni_turn_free(nas_search *search, ni_turn *turn);
 /* A turn of an earlier run: its result, when that is on record; else READY again. */
 nas_status ni_turn_readmit(nas_search *search, ni_turn *turn);
 bool ni_search_trial_told(nas_search *search, uint64_t trial);
+/* The trial whose result serves one with that reuse key: told, or in flight. */
+bool ni_search_same(nas_search *search, uint64_t reuse_key, uint64_t *trial);
 
 /* evaluate.c. begin and end with the lock held, the evaluation itself without. end: NAS_OK: the
  * turn is FINISHED and recorded; NAS_STOP: it was broken off and is READY again. */

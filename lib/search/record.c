@@ -16,7 +16,7 @@ void ni_search_count(nas_search *s, const ni_trial_row *row) {
     s->infeasible += row->state == NAS_STATE_INFEASIBLE;
     if (row->generation > s->generations) s->generations = row->generation;
     /* Counting must not fail a search: without memory the number is too small. */
-    if (row->has_arch) (void)ni_map_put(s->networks, row->network_hash, 1);
+    if (row->has_arch) (void)ni_store_index(s->store, NI_BY_NETWORK, row->number);
     if (isnan(row->score) || row->state == NAS_STATE_INFEASIBLE) return;
     if (s->has_best &&
         (row->score < s->best || (row->score == s->best && row->number > s->best_trial)))
@@ -64,7 +64,7 @@ static ni_trial_row make_row(nas_search *s, const ni_turn *turn) {
                         .reason = nas_result_reason(turn->result),
                         .evaluated = turn->evaluated,
                         .score = nas_result_score(turn->result),
-                        .seconds = alone ? turn->seconds : s->open_seconds,
+                        .seconds = nearbyint((alone ? turn->seconds : s->open_seconds) * 1e9) / 1e9,
                         .design = arch,
                         .has_arch = arch != NULL,
                         .arch = arch ? nas_arch_text(arch) : "",
@@ -294,19 +294,20 @@ static nas_status use_evaluator(nas_search *s, nas_reader *from, uint32_t entry)
 
 /* What can be counted again from the trials themselves. */
 static nas_status recount(nas_search *s) {
-    uint64_t n = ni_store_rows(s->store), other;
+    uint64_t n = ni_store_rows(s->store);
+    ni_store_unindex(s->store); /* of an earlier search on the same handle */
     for (uint64_t t = 0; t < n; t++) {
         ni_trial_row row;
         if (!ni_store_row(s->store, t, &row)) continue;
         ni_search_count(s, &row);
         if (s->options.reuse && row.reuse_key && t < s->next_trial &&
-            row.state != NAS_STATE_INFEASIBLE && !ni_map_get(s->reuse, row.reuse_key, &other))
-            NI_TRY(ni_map_put(s->reuse, row.reuse_key, t));
+            row.state != NAS_STATE_INFEASIBLE)
+            NI_TRY(ni_store_index(s->store, NI_BY_REUSE, t));
     }
     for (size_t i = 0; i < s->flight.n; i++) {
         ni_turn *turn = s->flight.items[i];
         if (turn->phase == NI_TURN_WAITS) NI_TRY(ni_turn_settle(s, turn));
-        if (turn->reuse_key && !ni_map_get(s->reuse, turn->reuse_key, &other))
+        if (turn->reuse_key && !ni_search_same(s, turn->reuse_key, NULL))
             NI_TRY(ni_map_put(s->reuse, turn->reuse_key, turn->trial));
     }
     return NAS_OK;

@@ -47,7 +47,7 @@ nas_status nas_search_state(const nas_search *s, nas_search_progress *out) {
                                .evaluations = s->told_evaluations,
                                .cached = s->cached,
                                .infeasible = s->infeasible,
-                               .distinct = ni_map_count(s->networks),
+                               .distinct = ni_store_indexed(s->store, NI_BY_NETWORK),
                                .generations = s->generations,
                                .best = s->has_best ? s->best : NAN,
                                .epochs = s->told_epochs,

@@ -58,9 +58,14 @@ nas_status ni_search_deliver(nas_search *s, ni_turn *turn) {
         if (!isnan(s->options.target) && nas_result_score(turn->result) >= s->options.target &&
             !s->closing)
             s->closing = NAS_ENDED_TARGET;
-        if (turn->reuse_key && nas_result_state(turn->result) == NAS_STATE_INFEASIBLE &&
-            ni_map_get(s->reuse, turn->reuse_key, &same) && same == turn->trial)
+        if (turn->reuse_key && ni_map_get(s->reuse, turn->reuse_key, &same) &&
+            same == turn->trial) {
+            if (nas_result_state(turn->result) != NAS_STATE_INFEASIBLE) {
+                status = ni_store_index(s->store, NI_BY_REUSE, turn->trial);
+                if (status < 0) return ni_search_fail(s, status);
+            }
             ni_map_remove(s->reuse, turn->reuse_key);
+        }
     }
     for (size_t i = 0; i < s->flight.n; i++)
         if (s->flight.items[i] == turn) {

@@ -73,6 +73,22 @@ const char *ni_row_metric(const ni_rows *rows, const ni_row *row, uint32_t index
 const char *ni_row_curve(const ni_rows *rows, const ni_row *row, uint32_t index, size_t *n,
                          const unsigned char **xy);
 
+/* What an index needs of a row; reuse may be NULL. */
+void ni_rows_hashes(const ni_rows *rows, const unsigned char *at, uint64_t *network,
+                    uint64_t *reuse);
+
+/* ---- trials by their hashes (index.c): of equals the one that was added first
+ * ---------------- */
+
+typedef struct {
+    uint32_t *trials; /* tags are behind them, in the same block */
+    uint8_t *tags;
+    size_t capacity, n;
+} ni_index;
+bool ni_index_find(const ni_index *index, const ni_rows *rows, ni_hash_kind kind, uint64_t hash,
+                   uint64_t *trial);
+nas_status ni_index_add(ni_index *index, const ni_rows *rows, ni_hash_kind kind, uint64_t trial);
+
 /* ---- bytes by name
  * --------------------------------------------------------------------------------------- */
 

@@ -26,14 +26,15 @@ enum {
     SCORE = 1024, /* it is not the first metric */
     EPOCHS = 2048,
     EVALUATOR = 4096,
-    STATE = 8192, /* not complete and evaluated */
+    REUSE_PLAIN = 8192, /* the key is what network and evaluator alone make of it */
     /* Rare ones: a third byte of flags. */
     FROM = 1 << 14,
     SENTENCE = 1 << 15,
     CURVES = 1 << 16,
     GRADIENT = 1 << 17,
     ARCH_WORD = 1 << 18,
-    ARCH_HASH = 1 << 19
+    ARCH_HASH = 1 << 19,
+    STATE = 1 << 20 /* not complete and evaluated */
 };
 enum { FIXED_MOST = 256, UNIT = 4 };
 #define MARK '\1' /* no note of a proposal has it */
@@ -82,6 +83,22 @@ static unsigned char *put_f64(unsigned char *to, double value) {
 static double get_f64(const unsigned char **at) {
     double value;
     if (**at != 1) return (double)(get_u64(at) >> 1);
+    ++*at;
+    get_8(at, &value);
+    return value;
+}
+
+/* Whole nanoseconds, which is what clocks give, as such. */
+static unsigned char *put_seconds(unsigned char *to, double value) {
+    double whole = nearbyint(value * 1e9);
+    if (whole >= 0 && whole < 0x1p62 && whole / 1e9 == value)
+        return put_u64(to, (uint64_t)whole << 1);
+    *to++ = 1;
+    return put_8(to, &value);
+}
+static double get_seconds(const unsigned char **at) {
+    double value;
+    if (**at != 1) return (double)(get_u64(at) >> 1) / 1e9;
     ++*at;
     get_8(at, &value);
     return value;
@@ -302,7 +319,10 @@ static void plan_numbers(const ni_trial_row *r, const nas_result *result, ni_pla
     bool has_first = nas_result_metric_at(result, 0, &first) != NULL;
     (void)nas_result_gradient(result, &n_gradient);
     if (r->network_hash) plan->flags |= NETWORK;
-    if (r->reuse_key) plan->flags |= REUSE;
+    if (r->reuse_key && r->reuse_key == ni_reuse_key(r->network_hash, 0, r->evaluator, 0))
+        plan->flags |= REUSE_PLAIN;
+    else if (r->reuse_key)
+        plan->flags |= REUSE;
     if (r->first_turn != r->number || r->turns != 1 || r->seen != r->number ||
         r->arrival != r->number)
         plan->flags |= TURNS;
@@ -348,7 +368,7 @@ nas_status ni_rows_put(ni_rows *rows, const ni_trial_row *r, const nas_result *r
         *to++ = (unsigned char)r->reason;
         *to++ = (unsigned char)(r->evaluated != 0);
     }
-    if (flags & SECONDS) to = put_8(to, &r->seconds);
+    if (flags & SECONDS) to = put_seconds(to, r->seconds);
     if (flags & EPOCHS) {
         to = put_f64(to, r->epochs);
         to = put_f64(to, r->total_epochs);
@@ -431,7 +451,7 @@ void ni_rows_read(const ni_rows *rows, uint64_t number, const unsigned char *at,
         r->evaluated = at[2];
         at += 3;
     }
-    if (flags & SECONDS) get_8(&at, &r->seconds);
+    if (flags & SECONDS) r->seconds = get_seconds(&at);
     if (flags & EPOCHS) {
         r->epochs = get_f64(&at);
         r->total_epochs = get_f64(&at);
@@ -439,6 +459,7 @@ void ni_rows_read(const ni_rows *rows, uint64_t number, const unsigned char *at,
     if (flags & NOTE) out->note_word = (uint32_t)get_u64(&at);
     out->note_parent = (flags & NOTE_PARENT) != 0;
     if (flags & EVALUATOR) r->evaluator = ni_word_text(&rows->words, (uint32_t)get_u64(&at));
+    if (flags & REUSE_PLAIN) r->reuse_key = ni_reuse_key(r->network_hash, 0, r->evaluator, 0);
     if (flags & SENTENCE) r->sentence = ni_word_text(&rows->words, (uint32_t)get_u64(&at));
     if (flags & ARCH_PACKED) {
         out->n_packed = (size_t)get_u64(&at);
@@ -465,6 +486,23 @@ void ni_rows_read(const ni_rows *rows, uint64_t number, const unsigned char *at,
     }
     r->has_arch = (flags & (ARCH_PACKED | ARCH_WORD)) != 0;
     r->has_note = (flags & NOTE) != 0;
+}
+
+void ni_rows_hashes(const ni_rows *rows, const unsigned char *at, uint64_t *network,
+                    uint64_t *reuse) {
+    const unsigned char *from = at;
+    uint64_t flags = get_u64(&at);
+    if (flags & NETWORK) get_8(&at, network);
+    if (reuse == NULL) return;
+    if (flags & REUSE) get_8(&at, reuse);
+    if (!(flags & REUSE_PLAIN)) return;
+    if (flags & EVALUATOR) { /* its name comes later in the row */
+        ni_row row;
+        ni_rows_read(rows, 0, from, &row);
+        *reuse = row.row.reuse_key;
+    } else {
+        *reuse = ni_reuse_key(*network, 0, "", 0);
+    }
 }
 
 const char *ni_row_metric(const ni_rows *rows, const ni_row *row, uint32_t index, double *value) {

@@ -27,6 +27,7 @@ struct nas_store {
     bool read_only, in_transaction;
     ni_rows rows;
     uint64_t whole; /* rows 0 .. whole-1 are all there */
+    ni_index indexes[NI_HASH_KINDS];
     NI_ARRAY(ni_fact) facts;
     /* Without a file: */
     ni_shelf states, blobs;
@@ -115,6 +116,8 @@ void nas_store_free(nas_store *store) {
     NI_ARRAY_FREE(context, &store->staged_facts);
     NI_ARRAY_FREE(context, &store->staged_bytes);
     ni_file_close(store->file);
+    for (int kind = 0; kind < NI_HASH_KINDS; kind++)
+        ni_free(context, store->indexes[kind].trials);
     ni_rows_free(&store->rows);
     for (size_t i = 0; i < store->facts.n; i++) {
         ni_free(context, store->facts.items[i].key);
@@ -455,6 +458,36 @@ bool ni_store_row(nas_store *store, uint64_t trial, ni_trial_row *out) {
     ni_mutex_unlock(store->mutex);
     if (there) *out = row.row;
     return there;
+}
+
+nas_status ni_store_index(nas_store *store, ni_hash_kind kind, uint64_t trial) {
+    ni_mutex_lock(store->mutex);
+    nas_status status = ni_index_add(&store->indexes[kind], &store->rows, kind, trial);
+    ni_mutex_unlock(store->mutex);
+    return status;
+}
+
+bool ni_store_find(nas_store *store, ni_hash_kind kind, uint64_t hash, uint64_t *trial) {
+    ni_mutex_lock(store->mutex);
+    bool there = ni_index_find(&store->indexes[kind], &store->rows, kind, hash, trial);
+    ni_mutex_unlock(store->mutex);
+    return there;
+}
+
+void ni_store_unindex(nas_store *store) {
+    ni_mutex_lock(store->mutex);
+    for (int kind = 0; kind < NI_HASH_KINDS; kind++) {
+        ni_free(store->context, store->indexes[kind].trials);
+        store->indexes[kind] = (ni_index){0};
+    }
+    ni_mutex_unlock(store->mutex);
+}
+
+uint64_t ni_store_indexed(nas_store *store, ni_hash_kind kind) {
+    ni_mutex_lock(store->mutex);
+    uint64_t n = store->indexes[kind].n;
+    ni_mutex_unlock(store->mutex);
+    return n;
 }
 
 /* The architecture's text and hash, the note. Those that are not words become some: they are

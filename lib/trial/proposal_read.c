@@ -105,21 +105,24 @@ nas_status nas_proposal_random(const nas_proposal *proposal, const char *purpose
     return nas_random_create(out, proposal->context, proposal->seed, proposal->trial, purpose);
 }
 
-uint64_t ni_proposal_reuse_key(const nas_proposal *p) {
+uint64_t ni_reuse_key(uint64_t network, uint64_t hyper, const char *evaluator,
+                      uint64_t fidelities) {
     struct {
         uint64_t network, hyper, evaluator, fidelities;
-    } key;
+    } key = {network, hyper, ni_hash_text(evaluator ? evaluator : ""), fidelities};
+    uint64_t hash = ni_hash(&key, sizeof key);
+    return hash ? hash : 1;
+}
+
+uint64_t ni_proposal_reuse_key(const nas_proposal *p) {
+    uint64_t fidelities = 0;
     if (p->arch == NULL || p->wants != NAS_WANT_METRICS || p->from != NAS_TRIAL_NONE ||
         !p->ends_trial || p->split != NAS_SPLIT_NONE)
         return 0;
-    key.network = nas_arch_network_hash(p->arch);
-    key.hyper = ni_arch_hyper_hash(p->arch);
-    key.evaluator = ni_hash_text(nas_proposal_evaluator(p));
-    key.fidelities = 0;
     for (size_t i = 0; i < p->fidelities.n; i++) /* whatever their order */
-        key.fidelities += ni_hash(&p->fidelities.items[i], sizeof p->fidelities.items[i]);
-    uint64_t hash = ni_hash(&key, sizeof key);
-    return hash ? hash : 1;
+        fidelities += ni_hash(&p->fidelities.items[i], sizeof p->fidelities.items[i]);
+    return ni_reuse_key(nas_arch_network_hash(p->arch), ni_arch_hyper_hash(p->arch),
+                        nas_proposal_evaluator(p), fidelities);
 }
 
 /* ---- comparing

@@ -27,6 +27,9 @@ bool ni_proposal_equal(const nas_proposal *a, const nas_proposal *b, const char 
 /* Equal for two proposals whose results would be one: same network, hyper-parameters, fidelity,
  * evaluator, nothing relaxed or continued. 0: a proposal whose result cannot serve another. */
 uint64_t ni_proposal_reuse_key(const nas_proposal *proposal);
+/* Of its parts: hashes of the network, of the hyper-parameters and of the fidelities (0: none); the
+ * evaluator's name, NULL is "". */
+uint64_t ni_reuse_key(uint64_t network, uint64_t hyper, const char *evaluator, uint64_t fidelities);
 nas_status ni_proposal_save(const nas_proposal *proposal, nas_writer *to);
 nas_status ni_proposal_load(nas_proposal **out, nas_context *context, const nas_space *space,
                             nas_reader *from);
