@@ -418,7 +418,7 @@ static void text_begins_in_a_buffer(void **state) {
         ni_text text;
         nas_memory_use before = {.struct_size = sizeof before}, now = before;
         assert_int_equal(nas_context_memory(context, &before), NAS_OK);
-        ni_text_init_in(&text, context, buffer, capacity);
+        ni_text_lend(&text, context, buffer, capacity);
         assert_string_equal(ni_text_get(&text), "");
         for (int i = 0; i < 30; i++) {
             ni_text_add(&text, "ab");
