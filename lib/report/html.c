@@ -346,8 +346,9 @@ static void ranks(const ni_report *r, ni_text *to) {
     char line[400];
     const char *at = ni_report_fact(r, "ranks");
     if (!at) return;
-    ni_text_add(to, "<h2>How far ranks hold</h2>\n<p class=\"faint\">Spearman's rank correlation: 1 where "
-                    "the order of one side is that of the other, 0 where it says nothing.</p>\n<ul>\n");
+    ni_text_add(
+        to, "<h2>How far ranks hold</h2>\n<p class=\"faint\">Spearman's rank correlation: 1 where "
+            "the order of one side is that of the other, 0 where it says nothing.</p>\n<ul>\n");
     while (ni_report_line(&at, line, sizeof line)) {
         ni_text_add(to, "<li>");
         ni_say_xml(to, line, TEXT_MOST);

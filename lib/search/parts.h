@@ -102,8 +102,8 @@ struct nas_search {
     int32_t ended;
     nas_status failed; /* what ended it with an error */
     char *failed_sentence;
-    bool dirty;       /* an evaluator's state is unknown: an evaluation was broken off */
-    ni_map *reuse;    /* reuse key to trial, of those in flight; the store has those told */
+    bool dirty;    /* an evaluator's state is unknown: an evaluation was broken off */
+    ni_map *reuse; /* reuse key to trial, of those in flight; the store has those told */
     uint64_t recorded, cached, infeasible, generations, best_trial;
     double best;
     bool has_best;

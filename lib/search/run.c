@@ -24,8 +24,8 @@ static nas_status put_number(nas_search *s, const char *key, double value) {
     return ni_store_put_fact(s->store, key, ni_f64_text(text, value));
 }
 
-/* What the controller says of how far ranks hold: from shorter trainings to longer ones, from a surrogate
- * to what it chose. A report tells it without the controller. */
+/* What the controller says of how far ranks hold: from shorter trainings to longer ones, from a
+ * surrogate to what it chose. A report tells it without the controller. */
 static nas_status ranks_of(nas_search *s, ni_text *to) {
     nas_sink *sink;
     size_t n;

@@ -56,17 +56,19 @@ static nas_status take_row(ni_simulation *m, const ni_trial_row *row) {
     double end = 0;
     uint64_t place = s->options.order == NAS_ORDER_ARRIVAL ? row->arrival : row->number;
     if (row->turns != 1)
-        return ni_fail(s->context, NAS_E_UNSUPPORTED,
-                       "simulated time: trial %llu took %llu turns; such a search cannot be gone on "
-                       "with",
-                       (unsigned long long)row->number, (unsigned long long)row->turns);
+        return ni_fail(
+            s->context, NAS_E_UNSUPPORTED,
+            "simulated time: trial %llu took %llu turns; such a search cannot be gone on "
+            "with",
+            (unsigned long long)row->number, (unsigned long long)row->turns);
     if (!row->evaluated) {
         NI_TRY(NI_PUSH(s->context, &m->skipped, row->number));
     } else if (nas_store_metric(s->store, row->number, "clock", &end) < 0) {
-        return ni_fail(s->context, NAS_E_STATE,
-                       "simulated time: trial %llu on record has no metric \"clock\": it was not in "
-                       "simulated time",
-                       (unsigned long long)row->number);
+        return ni_fail(
+            s->context, NAS_E_STATE,
+            "simulated time: trial %llu on record has no metric \"clock\": it was not in "
+            "simulated time",
+            (unsigned long long)row->number);
     } else {
         NI_TRY(NI_PUSH(s->context, &m->ends, end));
         insert(m->ends.items, m->ends.n - 1, end);

@@ -1,6 +1,6 @@
-/* Architectures as bits: for each decision that applies the number of its value, in as many bits as its
- * values need; a real number in 64. A decision depends on earlier ones alone, so that a reader knows from
- * what it has read which one is next. */
+/* Architectures as bits: for each decision that applies the number of its value, in as many bits as
+ * its values need; a real number in 64. A decision depends on earlier ones alone, so that a reader
+ * knows from what it has read which one is next. */
 #include "internal.h"
 
 typedef struct {

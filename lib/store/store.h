@@ -47,11 +47,12 @@ const char *ni_store_find_fact(nas_store *store, const char *key);
  * Texts stay as long as the store. */
 bool ni_store_row(nas_store *store, uint64_t trial, ni_trial_row *out);
 nas_status ni_store_texts(nas_store *store, ni_trial_row *row);
-/* Recorded trials by their network hash or reuse key: those that were added, of equals the first. */
+/* Recorded trials by their network hash or reuse key: those that were added, of equals the first.
+ */
 typedef enum { NI_BY_NETWORK, NI_BY_REUSE, NI_HASH_KINDS } ni_hash_kind;
 nas_status ni_store_index(nas_store *store, ni_hash_kind kind, uint64_t trial);
 bool ni_store_find(nas_store *store, ni_hash_kind kind, uint64_t hash, uint64_t *trial);
-void ni_store_unindex(nas_store *store); /* none is added any more */
+void ni_store_unindex(nas_store *store);                        /* none is added any more */
 uint64_t ni_store_indexed(nas_store *store, ni_hash_kind kind); /* how many different ones */
 uint64_t ni_store_rows(nas_store *store); /* one more than the highest recorded number */
 /* The result that was recorded, again: to is cleared first. */

@@ -1,6 +1,6 @@
-/* Every built-in controller, told its results in any order, some of them failed, some vanished: what it
- * proposes stays valid, and the same results in the same order give the same proposals, saved and loaded
- * anywhere on the way or not. */
+/* Every built-in controller, told its results in any order, some of them failed, some vanished:
+ * what it proposes stays valid, and the same results in the same order give the same proposals,
+ * saved and loaded anywhere on the way or not. */
 #include "search/fixture.h"
 #include "controller/controller.h"
 
@@ -32,10 +32,10 @@ static void finish(fixture *f, nas_controller *controller, nas_proposal *p, uint
     nas_result_builder *builder;
     nas_result *result;
     double score = letters_value(p, N, M);
-    int32_t reason = !fails            ? NAS_REASON_NONE
-                     : turn % 7 == 3   ? NAS_REASON_DIVERGED
+    int32_t reason = !fails           ? NAS_REASON_NONE
+                     : turn % 7 == 3  ? NAS_REASON_DIVERGED
                      : turn % 11 == 5 ? NAS_REASON_VANISHED
-                                       : NAS_REASON_NONE;
+                                      : NAS_REASON_NONE;
     if (reason == NAS_REASON_VANISHED && ni_controller_has_forget(controller)) {
         MUST(f->context, nas_controller_forget(controller, turn));
         ni_proposal_free(p);
@@ -100,7 +100,8 @@ static char *drive(fixture *f, size_t way, int order, bool fails, bool reloads, 
         if (n < WINDOW && turn < TURNS && !done) {
             nas_proposal_builder *builder;
             nas_random stream;
-            MUST(f->context, ni_proposal_create(&builder, f->context, f->space, 7, turn, turn, *told));
+            MUST(f->context,
+                 ni_proposal_create(&builder, f->context, f->space, 7, turn, turn, *told));
             ni_random_init(&stream, 7, turn, "ask");
             status = nas_controller_ask(controller, &stream, builder);
             if (status == NAS_OK) {
@@ -109,12 +110,11 @@ static char *drive(fixture *f, size_t way, int order, bool fails, bool reloads, 
                 const nas_arch *arch = nas_proposal_arch(flight[n]);
                 assert_non_null(arch);
                 assert_int_equal(nas_arch_check(arch), NAS_OK);
-                at += (size_t)snprintf(text + at, room - at, "%s from %llu by %llu to %g: %.60s\\n",
-                                       nas_arch_text(arch),
-                                       (unsigned long long)nas_proposal_from(flight[n], &how),
-                                       (unsigned long long)nas_proposal_parent(flight[n]),
-                                       nas_proposal_fidelity(flight[n], "epochs", 0),
-                                       nas_proposal_note(flight[n]));
+                at += (size_t)snprintf(
+                    text + at, room - at, "%s from %llu by %llu to %g: %.60s\\n",
+                    nas_arch_text(arch), (unsigned long long)nas_proposal_from(flight[n], &how),
+                    (unsigned long long)nas_proposal_parent(flight[n]),
+                    nas_proposal_fidelity(flight[n], "epochs", 0), nas_proposal_note(flight[n]));
                 assert_true(at < room);
                 turns[n++] = turn++;
                 if (reloads && turn % 13 == 0) controller = reload(f, way, controller);
@@ -122,7 +122,8 @@ static char *drive(fixture *f, size_t way, int order, bool fails, bool reloads, 
             }
             ni_proposal_builder_free(builder);
             if (status < 0)
-                fail_msg("%s, turn %d: %s", ways[way].name, (int)turn, nas_context_error(f->context));
+                fail_msg("%s, turn %d: %s", ways[way].name, (int)turn,
+                         nas_context_error(f->context));
             done = status == NAS_DONE;
             if (status == NAS_WAIT && n == 0) fail_msg("%s waits for nothing", ways[way].name);
         }
