@@ -2,8 +2,9 @@
  * all eight operations and adds them, each times its weight. As the authors' code has it: C = 16, 8
  * layers, batch 64, 3 x 32 x 32; batch norms without scale and offset but in the stem.
  *
- *   bench-darts THREADS ISA BATCH CHANNELS LAYERS     then "run N", "profile N", "plan" on standard
- *                                                     input, as bench-step
+ *   bench-darts THREADS ISA BATCH CHANNELS LAYERS [MIB]     then "run N", "profile N", "plan" on
+ *                                                           standard input, as bench-step
+ *   (MIB: a limit of memory, met by making results again)
  */
 #include "step.h"
 
@@ -149,6 +150,7 @@ int main(int argc, char **argv) {
     int64_t size[2] = {argc > 4 ? atoi(argv[4]) : 16, argc > 5 ? atoi(argv[5]) : 8};
     const ni_net darts = {size, build, 32, 32, 3, 10};
     nas_context *context = bench_context(argc > 1 ? argv[1] : "1", argc > 2 ? argv[2] : "best");
+    if (argc > 6) bench_memory_limit = (size_t)atoi(argv[6]) << 20;
     bench_steps(context, &darts, argc > 3 ? atoi(argv[3]) : 64);
     nas_context_free(context);
     return 0;

@@ -2,6 +2,8 @@
 #include <sys/resource.h>
 #include "step.h"
 
+size_t bench_memory_limit;
+
 typedef struct {
     const ni_kernels *kernels;
     float *values, *gradients, *momentum;
@@ -79,7 +81,7 @@ void bench_steps(nas_context *context, const ni_net *net, int64_t batch) {
     ni_shape shape = ni_shape4(batch, net->height, net->width, net->channels);
     void **results = calloc(graph.n_outputs, sizeof *results);
     if (!results) exit(1);
-    ni_plan_options plan = {0};
+    const ni_plan_options plan = {.memory_limit = bench_memory_limit};
     ni_program *program;
     check(context, ni_program_create(&program, graph.graph, graph.outputs, graph.n_outputs, &plan));
 
@@ -130,7 +132,13 @@ void bench_steps(nas_context *context, const ni_net *net, int64_t batch) {
         }
         for (int i = 0; i < count; i++) {
             double start = ni_clock();
-            ni_run run = {inputs, values, grads, results, {1, 1}, true, profile ? seconds : NULL};
+            const ni_run run = {.inputs = inputs,
+                                .values = values,
+                                .gradients = grads,
+                                .outputs = results,
+                                .random_key = {1, 1},
+                                .update_state = true,
+                                .seconds = profile ? seconds : NULL};
             check(context, ni_program_run(program, &run));
             ni_parallel(context, step.pieces, sgd_piece, &step);
             step.first = false;

@@ -20,6 +20,7 @@ nas_context *bench_context(const char *threads, const char *isa);
  *     memory      says the peak of the process, in bytes */
 /* The same for the logits of a batch, without training: "run N", "profile N", "plan". */
 void bench_logits(nas_context *context, const ni_net *net, int64_t batch);
+extern size_t bench_memory_limit; /* of the plan, bytes; 0: none */
 void bench_steps(nas_context *context, const ni_net *net, int64_t batch);
 
 #endif

@@ -4,7 +4,8 @@
  * A level decides one more block: the decisions whose names are equal up to the last dot
  * ("cell.2.in1", "cell.2.op1"), or one decision where names have no dots, or `level` decisions.
  * What is undecided yet is as in a base architecture: that given, else every decision's first
- * alternative, which in spaces of blocks is a cell of fewer blocks. All alternatives of the first
+ * alternative, which in spaces of blocks is a cell of fewer blocks; where the constraints allow no
+ * network of the first level then, a sample that leaves it the most. All alternatives of the first
  * level are tried; then each of the `beam` best is extended by every alternative of the next level,
  * an ensemble that has learnt all results so far scores the extensions, and the `beam` best of them
  * are tried. After the last level the controller is done.
@@ -399,6 +400,39 @@ static nas_status first_front(progressive *self, ni_front *to) {
     return status;
 }
 
+/* How many networks of the first level the constraints allow with the base that is set. */
+static nas_status first_level(progressive *self, size_t *out) {
+    ni_front first = {0};
+    nas_status status = first_front(self, &first);
+    *out = first.entries.n;
+    front_free(self->context, &first);
+    return status;
+}
+
+/* A base of its own, alike for every search of the space. */
+static nas_status sample_base(progressive *self, const nas_space *space) {
+    enum { SAMPLES = 32 };
+    size_t most = 0, n;
+    nas_random random;
+    int32_t *best = ni_calloc(self->context, self->tokens.n, sizeof *best);
+    nas_status status = best ? NAS_OK : NAS_E_MEMORY;
+    ni_random_init(&random, 0, 0, "progressive base");
+    for (int i = 0; status >= 0 && i < SAMPLES; i++) {
+        nas_arch *arch;
+        status = nas_space_sample(space, &random, &arch);
+        if (status < 0) break;
+        status = ni_tokens_read(&self->tokens, arch, self->base);
+        nas_arch_free(arch);
+        if (status >= 0) status = first_level(self, &n);
+        if (status < 0 || n <= most) continue;
+        most = n;
+        memcpy(best, self->base, self->tokens.n * sizeof *best);
+    }
+    if (status >= 0) memcpy(self->base, best, self->tokens.n * sizeof *best);
+    ni_free(self->context, best);
+    return status;
+}
+
 /* All of this level are told: on to the next. After a failure everything is as before. */
 static nas_status advance(progressive *self, nas_random *stream) {
     size_t learnt = self->learnt.n, scores = self->learnt_scores.n, ranks = self->ranks.n;
@@ -758,6 +792,10 @@ static nas_status begin(progressive *self, const nas_space *space) {
         nas_status status = ni_tokens_read(&self->tokens, arch, self->base);
         nas_arch_free(arch);
         NI_TRY(status);
+    } else {
+        size_t n;
+        NI_TRY(first_level(self, &n));
+        if (n == 0) NI_TRY(sample_base(self, space));
     }
     nas_progressive_options plain = *o;
     plain.base = NULL;

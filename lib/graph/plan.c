@@ -197,7 +197,7 @@ static void find_fixed(ni_program *p) {
 
 /* All that is to be known, and no memory for tensors yet. */
 static nas_status make_plan(ni_program **out, nas_graph *g, const ni_output *outputs, uint32_t n,
-                            const ni_plan_options *options, ni_again again) {
+                            const ni_plan_options *options, ni_again again, uint32_t share) {
     ni_program *p = ni_calloc(g->context, 1, sizeof *p);
     nas_status status;
     if (!p) return NAS_E_MEMORY;
@@ -206,6 +206,7 @@ static nas_status make_plan(ni_program **out, nas_graph *g, const ni_output *out
     p->dtype = g->dtype;
     p->element = ni_dtype_size(g->dtype);
     p->again = again;
+    p->share = share;
     ni_kernels_get(&p->kernels, g->dtype,
                    options->isa == NAS_ISA_BEST ? nas_context_isa(g->context) : options->isa);
     NI_GOTO(fail, ni_arena_create(&p->arena, g->context));
@@ -240,9 +241,10 @@ nas_status ni_program_create(ni_program **out, nas_graph *g, const ni_output *ou
     if (!options) options = &none;
     NI_TRY(check_outputs(g, outputs, n));
     size_t limit = options->memory_limit;
-    for (ni_again again = NI_AGAIN_NEVER; again <= NI_AGAIN_MOST; again++) {
+    for (uint32_t way = 0; way < NI_AGAIN_MOST + NI_SHARES; way++) {
         ni_program *next;
-        NI_GOTO(fail, make_plan(&next, g, outputs, n, options, again));
+        const ni_again again = way < NI_AGAIN_MOST ? (ni_again)way : NI_AGAIN_MOST;
+        NI_GOTO(fail, make_plan(&next, g, outputs, n, options, again, way - again + 1));
         if (p && next->memory_bytes >= p->memory_bytes) {
             ni_program_free(next);
         } else {

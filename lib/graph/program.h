@@ -74,8 +74,9 @@ typedef struct {
 typedef enum {
     NI_AGAIN_NEVER,
     NI_AGAIN_CHEAP, /* what is about as cheap to make as to read from memory */
-    NI_AGAIN_MOST   /* convolutions too */
+    NI_AGAIN_MOST   /* convolutions too, a share of them */
 } ni_again;
+enum { NI_SHARES = 4 };
 
 struct ni_program {
     nas_context *context;
@@ -89,6 +90,7 @@ struct ni_program {
     uint32_t *order;            /* of the steps that run */
     uint32_t n_order;
     ni_again again;   /* what may be made again instead of kept */
+    uint32_t share; /* of NI_SHARES, of the convolutions */
     bool frozen, ran; /* what is fixed is kept from run to run; and there */
     int64_t images;   /* the batch, where steps may run some images at a time; 0 */
     ni_group *groups;

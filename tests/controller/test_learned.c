@@ -116,6 +116,31 @@ static void test_progressive_exhaustive(void **state) {
     fixture_end(&f);
 }
 
+/* Cells that must not be too small: with all decisions at their first alternatives, "none", none of
+ * the first level is allowed, and the base is a sample. */
+static void test_progressive_base(void **state) {
+    nas_context *context;
+    nas_space *space;
+    nas_proposal *p;
+    uint64_t turn = 0;
+    (void)state;
+    assert_int_equal(nas_context_create(&context, NULL), NAS_OK);
+    MUST(context, nas_space_preset(&space, context, "quick", NULL, 0));
+    fixture f = {.context = context, .space = space};
+    const char *settings[] = {"beam=2", "epochs=1", "members=1"};
+    nas_controller *controller = named(&f, "progressive", settings, 3);
+    while (turn < 12 && ask(context, space, controller, turn, &p) == NAS_OK) {
+        MUST(context, nas_arch_check(nas_proposal_arch(p)));
+        MUST(context, tell(context, controller, p, (double)(turn * 7 % 5), 0));
+        ni_proposal_free(p);
+        turn++;
+    }
+    assert_true(turn >= 8);
+    nas_controller_free(controller);
+    nas_space_free(space);
+    nas_context_free(context);
+}
+
 static void test_progressive_greedy(void **state) {
     /* K = 1: all of the first level, then one of each, the extension of the one before. The
      * surrogate of the first level has nothing to tell the alternatives of the second apart by, so
@@ -537,6 +562,7 @@ static void test_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_progressive_exhaustive),
+                                       cmocka_unit_test(test_progressive_base),
                                        cmocka_unit_test(test_progressive_greedy),
                                        cmocka_unit_test(test_progressive_greedy_path),
                                        cmocka_unit_test(test_permutations),
