@@ -115,9 +115,9 @@ nas_status ni_rung_pairs_describe(const ni_rung_pairs *pairs, ni_text *to) {
             }
         double rho;
         status = ni_spearman(context, before, after, m, &rho);
-        ni_text_f64(to, next->low);
+        ni_text_f64(to, round(next->low * 1000) / 1000);
         ni_text_add(to, " to ");
-        ni_text_f64(to, next->high);
+        ni_text_f64(to, round(next->high * 1000) / 1000);
         ni_text_add(to, " epochs: rank correlation ");
         if (isnan(rho))
             ni_text_add(to, "not known");
