@@ -1,6 +1,7 @@
 /* Building a graph: one function for each thing that can be computed. Most make one node; what is
  * made of several (batch norm, softmax of images, dropout, sums over scattered dimensions) is
  * composed here. */
+#include <inttypes.h>
 #include <math.h>
 #include "internal.h"
 
@@ -87,6 +88,11 @@ nas_status ni_mul_channel(nas_graph *g, ni_node x, ni_node v, ni_node *out) {
 nas_status ni_mul_row(nas_graph *g, ni_node x, ni_node r, ni_node *out) {
     ni_node in[] = {x, r};
     return plain(g, NI_OP_MUL_ROW, in, 2, out);
+}
+
+nas_status ni_mul_image(nas_graph *g, ni_node x, ni_node s, ni_node *out) {
+    ni_node in[] = {x, s};
+    return plain(g, NI_OP_MUL_IMAGE, in, 2, out);
 }
 
 nas_status ni_relu(nas_graph *g, ni_node x, double high, ni_node *out) {
@@ -252,6 +258,48 @@ nas_status ni_batch_norm(nas_graph *g, ni_node x, ni_node scale, ni_node offset,
                            (uint32_t)ni_at(g, running_var)->attr.number, momentum,
                            ni_shape_count(shape) / shape.d[3]};
     return NI_PUSH(g->context, &g->updates, update);
+}
+
+nas_status ni_layer_norm(nas_graph *g, ni_node x, double epsilon, ni_node *out) {
+    ni_attr attr = no_attr();
+    if (!(epsilon >= 0) || !isfinite(epsilon)) {
+        char e[NI_NUMBER_TEXT];
+        return ni_fail(g->context, NAS_E_INVALID,
+                       "layer norm: epsilon is %s and must be a number of at least 0",
+                       ni_f64_text(e, epsilon));
+    }
+    attr.bn.epsilon = epsilon;
+    return ni_node_add(g, NI_OP_LAYER_NORM, &attr, NULL, &x, 1, out);
+}
+
+nas_status ni_resize_images(nas_graph *g, ni_node x, int64_t height, int64_t width, bool linear,
+                            ni_node *out) {
+    ni_attr attr = no_attr();
+    if (height < 1 || width < 1 || height > INT32_MAX || width > INT32_MAX)
+        return ni_fail(g->context, NAS_E_INVALID,
+                       "resize: %" PRId64 "x%" PRId64 " must each be 1 to 2147483647", height,
+                       width);
+    if (x < g->nodes.n && ni_at(g, x)->shape.d[1] == height && ni_at(g, x)->shape.d[2] == width) {
+        *out = x;
+        return NAS_OK;
+    }
+    attr.resize.oh = (int32_t)height;
+    attr.resize.ow = (int32_t)width;
+    attr.resize.linear = linear;
+    return ni_node_add(g, NI_OP_RESIZE, &attr, NULL, &x, 1, out);
+}
+
+nas_status ni_embed(nas_graph *g, ni_node indices, ni_node table, ni_node *out) {
+    ni_node in[] = {indices, table};
+    return plain(g, NI_OP_EMBED, in, 2, out);
+}
+
+nas_status ni_mean_squared_error(nas_graph *g, ni_node a, ni_node b, ni_node *out) {
+    ni_node terms[] = {a, NI_NONE}, apart;
+    NI_TRY(ni_scale(g, b, -1, 0, &terms[1]));
+    NI_TRY(ni_add(g, terms, 2, &apart));
+    NI_TRY(ni_sum_to(g, apart, apart, ni_shape4(1, 1, 1, 1), out));
+    return ni_scale(g, *out, 1 / (double)ni_shape_count(ni_at(g, a)->shape), 0, out);
 }
 
 static nas_status by_rows(nas_graph *g, ni_op op, ni_node x, ni_node *out) {

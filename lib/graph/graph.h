@@ -35,6 +35,7 @@ typedef enum {
     NI_FILE_AS_IS,  /* vectors: [C] */
     NI_FILE_CONV,   /* KH,KW,CI,CO here; CO,CI,KH,KW in the file */
     NI_FILE_LINEAR, /* CI,1,1,CO here; CO,CI in the file */
+    NI_FILE_EMBEDDING, /* rows,1,1,CO here; rows,CO in the file */
 } ni_file_layout;
 
 typedef struct ni_vars ni_vars;
@@ -110,6 +111,7 @@ nas_status ni_mul_scalar(nas_graph *g, ni_node x, ni_node s, ni_node *out);     
 nas_status ni_add_channel(nas_graph *g, ni_node x, ni_node v, ni_node *out);    /* v: [C] */
 nas_status ni_mul_channel(nas_graph *g, ni_node x, ni_node v, ni_node *out);
 nas_status ni_mul_row(nas_graph *g, ni_node x, ni_node r, ni_node *out); /* r: [N,1,1,1] */
+nas_status ni_mul_image(nas_graph *g, ni_node x, ni_node s, ni_node *out); /* s: [N,1,1,C] */
 nas_status ni_relu(nas_graph *g, ni_node x, double high, ni_node *out);  /* high: INFINITY, or 6 */
 nas_status ni_unary(nas_graph *g, ni_node x, ni_unary_kind kind, ni_node *out);
 
@@ -133,6 +135,16 @@ nas_status ni_stop_gradient(nas_graph *g, ni_node x, ni_node *out);
 nas_status ni_batch_norm(nas_graph *g, ni_node x, ni_node scale, ni_node offset,
                          ni_node running_mean, ni_node running_var, double epsilon, double momentum,
                          ni_node *out);
+/* Over C, for each pixel; no scale, no offset. */
+nas_status ni_layer_norm(nas_graph *g, ni_node x, double epsilon, ni_node *out);
+/* To height x width: nearest, or linear between pixels (tensor.h's ni_resize). */
+nas_status ni_resize_images(nas_graph *g, ni_node x, int64_t height, int64_t width, bool linear,
+                            ni_node *out);
+/* indices [N,H,W,1]: whole numbers of the graph's element type, 0 .. V-1 (others fail the run); table
+ * [V,1,1,C]: [N,H,W,C]. No gradient goes to the indices. */
+nas_status ni_embed(nas_graph *g, ni_node indices, ni_node table, ni_node *out);
+/* Mean over all elements of (a - b)^2: [1]. */
+nas_status ni_mean_squared_error(nas_graph *g, ni_node a, ni_node b, ni_node *out);
 nas_status ni_softmax(nas_graph *g, ni_node x, ni_node *out); /* over C */
 nas_status ni_log_softmax(nas_graph *g, ni_node x, ni_node *out);
 /* Mean over the batch of the cross-entropy with label smoothing (PyTorch's): [1]. A label of -1 is

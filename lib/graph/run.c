@@ -93,9 +93,21 @@ static void update_statistics(const ni_program *p, const ni_run *run) {
     }
 }
 
+/* What an embedding found among its indices, before it read with them. */
+static nas_status index_is_none(ni_program *p) {
+    const ni_step *s = &p->steps[p->misread.step];
+    char text[NI_NODE_TEXT], value[NI_NUMBER_TEXT];
+    p->run = NULL;
+    return ni_fail(p->context, NAS_E_INVALID,
+                   "%s: index %" PRId64 " is %s and must be a whole number of 0 to %" PRId64,
+                   ni_node_text(p->graph, s->node, text), p->misread.at,
+                   ni_f64_text(value, p->misread.value), ni_table_rows(p, s) - 1);
+}
+
 nas_status ni_program_run(ni_program *p, const ni_run *run) {
     NI_TRY(check_run(p, run));
     p->run = run;
+    p->misread.step = NI_NONE;
     set_addresses(p, run);
     for (uint32_t i = 0; i < p->n_order; i++) {
         const ni_step *s = &p->steps[p->order[i]];
@@ -108,6 +120,7 @@ nas_status ni_program_run(ni_program *p, const ni_run *run) {
             double start = run->seconds ? ni_clock() : 0;
             ni_run_alone(p, s);
             if (run->seconds) run->seconds[i] += ni_clock() - start;
+            if (p->misread.step != NI_NONE) return index_is_none(p);
         }
     }
     for (uint32_t i = 0, plain = 0; i < p->n_outputs; i++) {

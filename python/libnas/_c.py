@@ -248,6 +248,18 @@ nas_graph_sigmoid ptr u32 ptr -> status
 nas_graph_concat ptr ptr u32 ptr -> status
 nas_graph_zero ptr u32 i32 ptr -> status
 nas_graph_dropout ptr u32 f64 ptr -> status
+nas_graph_layer_norm ptr str u32 i32 f64 ptr -> status
+nas_graph_tanh ptr u32 ptr -> status
+nas_graph_hard_sigmoid ptr u32 ptr -> status
+nas_graph_hard_swish ptr u32 ptr -> status
+nas_graph_softmax ptr u32 ptr -> status
+nas_graph_log_softmax ptr u32 ptr -> status
+nas_graph_squeeze_excite ptr str u32 i64 i32 ptr -> status
+nas_graph_factorized_reduce ptr str u32 i64 i32 i32 f64 f64 ptr -> status
+nas_graph_resize ptr u32 i64 i64 i32 ptr -> status
+nas_graph_embedding ptr str u32 i64 i64 ptr -> status
+nas_graph_lstm_cell ptr str u32 u32 u32 i64 ptr ptr -> status
+nas_graph_mean_squared_error ptr u32 u32 ptr -> status
 nas_graph_shape ptr u32 ptr -> status
 nas_propose_space ptr -> ptr
 nas_propose_turn ptr -> u64
