@@ -266,3 +266,9 @@ int64_t ni_graph_macs(const nas_graph *g, ni_node output) {
     ni_free(g->context, needed);
     return total / images;
 }
+
+size_t ni_graph_bytes(const nas_graph *g) {
+    return sizeof *g + ni_arena_bytes(g->arena) + ni_map_bytes(g->known) +
+           g->nodes.capacity * sizeof *g->nodes.items + g->in.capacity * sizeof *g->in.items +
+           g->updates.capacity * sizeof *g->updates.items;
+}

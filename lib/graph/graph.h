@@ -185,6 +185,9 @@ nas_status ni_op_build(nas_graph *graph, const nas_op_site *at, const nas_node *
  * dimension); -1 when there is no memory to count. */
 int64_t ni_graph_macs(const nas_graph *g, ni_node output);
 
+/* What the graph itself takes: its nodes, not their tensors. */
+size_t ni_graph_bytes(const nas_graph *g);
+
 /* ---- planning and running -------------------------------------------------------------------- */
 
 typedef struct ni_program ni_program;
@@ -228,6 +231,7 @@ nas_status ni_program_run(ni_program *program, const ni_run *run);
 void ni_program_thaw(ni_program *program);
 
 size_t ni_program_bytes(const ni_program *program);            /* buffers and scratch it holds */
+size_t ni_program_plan_bytes(const ni_program *program);       /* its steps, besides those */
 size_t ni_program_peak_activations(const ni_program *program); /* planned, without scratch */
 uint32_t ni_program_steps(const ni_program *program);
 /* A line about the whole, then a line a step, for people. */

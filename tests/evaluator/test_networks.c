@@ -397,10 +397,115 @@ static void test_fusion(void **state) {
         worst, worst_loss, worst_single);
 }
 
+/* ---- memory: what a plan says before, and what is held then
+ * -------------------------------------- */
+
+static uint64_t held(const nas_context *context, bool peak) {
+    nas_memory_use use = NAS_MEMORY_USE_INIT;
+    OK(nas_context_memory(context, &use));
+    return peak ? use.bytes_peak : use.bytes_now;
+}
+
+static void expect_bytes(const char *name, uint64_t said, uint64_t real) {
+    double off = ((double)real - (double)said) / (double)said;
+    print_message("%s: said %.2f MB, was %.2f MB (%+.1f %%)\n", name, (double)said * 1e-6,
+                  (double)real * 1e-6, 100 * off);
+    if (!(fabs(off) <= 0.05)) fail_msg("%s: not within 5 %%", name);
+}
+
+static nas_dataset *noise(nas_context *context, const ni_net *net) {
+    enum { TRAIN = 150, TEST = 10 };
+    nas_dataset_arrays a = {.struct_size = sizeof a,
+                            .n_train = TRAIN,
+                            .n_test = TEST,
+                            .height = net->height,
+                            .width = net->width,
+                            .channels = net->channels,
+                            .classes = net->classes};
+    nas_dataset_options o = NAS_DATASET_OPTIONS_INIT;
+    size_t pixels = (size_t)(net->height * net->width * net->channels);
+    uint8_t *bytes = calloc(TRAIN + TEST, pixels);
+    int32_t *labels = calloc(TRAIN + TEST, sizeof *labels);
+    nas_dataset *data;
+    for (size_t i = 0; i < (TRAIN + TEST) * pixels; i++)
+        bytes[i] = (uint8_t)(i * 2654435761u >> 13);
+    for (int i = 0; i < TRAIN + TEST; i++)
+        labels[i] = (int32_t)(i % net->classes);
+    a.train_bytes = bytes;
+    a.test_bytes = bytes + TRAIN * pixels;
+    a.train_labels = labels;
+    a.test_labels = labels + TRAIN;
+    o.validation = 20;
+    OK(nas_dataset_from_arrays(&data, context, &a, &o));
+    free(bytes);
+    free(labels);
+    return data;
+}
+
+/* The whole of nas_model_train, in so many bytes of tensors; gives what a step was said to need. */
+static uint64_t train_model(const kind *k, uint32_t batch, uint64_t limit, nas_status wanted) {
+    nas_plan_options plan = NAS_PLAN_OPTIONS_INIT;
+    nas_plan_info info = NAS_PLAN_INFO_INIT;
+    nas_train_options o = NAS_TRAIN_OPTIONS_INIT;
+    network n;
+    nas_model *model;
+    open_network(&n, k, 2, 1);
+    nas_dataset *data = noise(n.context, &n.net);
+    o.batch = plan.batch = batch;
+    o.memory_limit = plan.memory_limit = limit;
+    o.epochs = 1;
+    OK(nas_model_create(&model, n.arch, 1));
+    uint64_t before = held(n.context, false);
+    nas_status status = nas_arch_plan(n.arch, &plan, &info, NULL);
+    assert_int_equal(status, wanted);
+    status = nas_model_train(model, data, &o, NULL, NULL);
+    assert_int_equal(status, wanted);
+    if (status == NAS_OK)
+        expect_bytes(name_of(k), info.peak_bytes, held(n.context, true) - before);
+    else
+        assert_non_null(strstr(nas_context_error(n.context), "the limit is"));
+    nas_model_free(model);
+    nas_dataset_free(data);
+    close_network(&n);
+    return info.tensor_bytes + info.scratch_bytes;
+}
+
+static void test_memory(void **state) {
+    static const kind some[] = {
+        {"nas-bench-201", {"channels=8", "cells=2"}},
+        {"darts", {"channels=8", "cells=3", "height=24", "width=24"}},
+        {"nas-bench-macro", {"channels=16", "last=64"}},
+        {NULL, {NULL}},
+    };
+    (void)state;
+    uint64_t step = train_model(&some[0], 48, 0, NAS_OK);
+    uint64_t less = train_model(&some[0], 48, step / 100 * 70, NAS_OK);
+    assert_true(less <= step / 100 * 70);
+    train_model(&some[0], 48, 10000, NAS_E_LIMIT);
+    train_model(&some[1], 32, 0, NAS_OK);
+    train_model(&some[2], 32, 0, NAS_OK);
+
+    nas_train_options o = NAS_TRAIN_OPTIONS_INIT;
+    network n;
+    ni_trainer *trainer;
+    uint64_t said;
+    o.batch = 48;
+    open_network(&n, &some[3], 2, 1);
+    uint64_t before = held(n.context, false);
+    OK(ni_training_bytes(n.context, &n.net, o.batch, &o, false, &said));
+    OK(ni_trainer_create(&trainer, n.context, &n.net, &o));
+    /* it has no loader, which would hold four batches */
+    said -= 4 * o.batch * (uint64_t)(n.net.height * n.net.width * n.net.channels) * sizeof(float);
+    expect_bytes("supernet", said, held(n.context, true) - before);
+    ni_trainer_free(trainer);
+    close_network(&n);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_fusion),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

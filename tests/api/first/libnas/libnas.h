@@ -870,10 +870,11 @@ typedef struct {
     int64_t max_seconds;
     uint64_t seed;
     double drop_path;
+    uint64_t memory_limit;
 } nas_train_options;
 #define NAS_TRAIN_OPTIONS_INIT                                                                     \
     {sizeof(nas_train_options), 0, 12, 64, 0, 0.1, 0, 0.9, 0.999, 1e-8, 1, 1, 0, 5e-4, 0, 0, 0, 0, \
-     0, 1, 1, 0, 0, 0, 0}
+     0, 1, 1, 0, 0, 0, 0, 0}
 NAS_API void nas_train_options_init(nas_train_options *options);
 NAS_API nas_status nas_train_options_set(nas_context *context, nas_train_options *options,
                                          const char *setting);
@@ -937,8 +938,9 @@ typedef struct {
     uint64_t value_bytes;
     int64_t macs;
     uint64_t steps;
+    uint64_t peak_bytes;
 } nas_plan_info;
-#define NAS_PLAN_INFO_INIT {sizeof(nas_plan_info), 0, 0, 0, 0, 0, 0}
+#define NAS_PLAN_INFO_INIT {sizeof(nas_plan_info), 0, 0, 0, 0, 0, 0, 0}
 NAS_API nas_status nas_arch_plan(const nas_arch *arch, const nas_plan_options *options,
                                  nas_plan_info *info, nas_sink *to);
 NAS_API nas_status nas_model_save(const nas_model *model, const char *path);
