@@ -9,6 +9,11 @@ static nas_status plain(nas_graph *g, ni_op op, const ni_node *in, uint32_t n, n
     return ni_node_add(g, op, NULL, NULL, in, n, out);
 }
 
+/* Of a node that may not be there. */
+static const char *node_text(const nas_graph *g, ni_node x, char *buffer) {
+    return x < g->nodes.n ? ni_node_text(g, x, buffer) : "no node";
+}
+
 static ni_attr no_attr(void) {
     ni_attr attr;
     memset(&attr, 0, sizeof attr);
@@ -233,8 +238,9 @@ nas_status ni_batch_norm(nas_graph *g, ni_node x, ni_node scale, ni_node offset,
         char e[NI_NUMBER_TEXT], m[NI_NUMBER_TEXT];
         return ni_fail(
             g->context, NAS_E_INVALID,
-            "batch norm: epsilon %s and momentum %s must be at least 0, momentum at most 1",
-            ni_f64_text(e, epsilon), ni_f64_text(m, momentum));
+            "batch norm of %s: epsilon %s and momentum %s must be at least 0, momentum at most 1",
+            node_text(g, x, (char[NI_NODE_TEXT]){0}), ni_f64_text(e, epsilon),
+            ni_f64_text(m, momentum));
     }
     if (g->mode == NI_EVAL && tracked)
         return running_norm(g, x, scale, offset, running_mean, running_var, epsilon, out);
@@ -265,8 +271,8 @@ nas_status ni_layer_norm(nas_graph *g, ni_node x, double epsilon, ni_node *out) 
     if (!(epsilon >= 0) || !isfinite(epsilon)) {
         char e[NI_NUMBER_TEXT];
         return ni_fail(g->context, NAS_E_INVALID,
-                       "layer norm: epsilon is %s and must be a number of at least 0",
-                       ni_f64_text(e, epsilon));
+                       "layer norm of %s: epsilon is %s and must be a number of at least 0",
+                       node_text(g, x, (char[NI_NODE_TEXT]){0}), ni_f64_text(e, epsilon));
     }
     attr.bn.epsilon = epsilon;
     return ni_node_add(g, NI_OP_LAYER_NORM, &attr, NULL, &x, 1, out);
@@ -277,8 +283,8 @@ nas_status ni_resize_images(nas_graph *g, ni_node x, int64_t height, int64_t wid
     ni_attr attr = no_attr();
     if (height < 1 || width < 1 || height > INT32_MAX || width > INT32_MAX)
         return ni_fail(g->context, NAS_E_INVALID,
-                       "resize: %" PRId64 "x%" PRId64 " must each be 1 to 2147483647", height,
-                       width);
+                       "resize of %s: %" PRId64 "x%" PRId64 " must each be 1 to 2147483647",
+                       node_text(g, x, (char[NI_NODE_TEXT]){0}), height, width);
     if (x < g->nodes.n && ni_at(g, x)->shape.d[1] == height && ni_at(g, x)->shape.d[2] == width) {
         *out = x;
         return NAS_OK;
@@ -337,10 +343,12 @@ nas_status ni_correct(nas_graph *g, ni_node logits, ni_node labels, ni_node *out
     return plain(g, NI_OP_CORRECT, in, 2, out);
 }
 
-static nas_status check_drop(nas_graph *g, const char *what, double drop) {
-    char d[NI_NUMBER_TEXT];
+static nas_status check_drop(nas_graph *g, const char *what, ni_node x, double drop) {
+    char d[NI_NUMBER_TEXT], text[NI_NODE_TEXT];
+    bool named = x < g->nodes.n;
     if (drop >= 0 && drop < 1) return NAS_OK;
-    return ni_fail(g->context, NAS_E_INVALID, "%s drops %s: it must be at least 0, below 1", what,
+    return ni_fail(g->context, NAS_E_INVALID, "%s%s%s drops %s: it must be at least 0, below 1",
+                   what, named ? " of " : "", named ? ni_node_text(g, x, text) : "",
                    ni_f64_text(d, drop));
 }
 
@@ -348,7 +356,7 @@ static nas_status drop_out(nas_graph *g, ni_node x, double drop, bool per_image,
                            ni_node *out) {
     ni_attr attr = no_attr();
     ni_node mask;
-    NI_TRY(check_drop(g, "dropout", drop));
+    NI_TRY(check_drop(g, "dropout", x, drop));
     if ((g->mode == NI_EVAL || drop == 0) && x < g->nodes.n) {
         *out = x;
         return NAS_OK;
@@ -367,7 +375,7 @@ nas_status ni_dropout(nas_graph *g, ni_node x, double drop, bool per_image, ni_n
 }
 
 nas_status ni_graph_drop_path(nas_graph *g, double drop) {
-    NI_TRY(check_drop(g, "drop-path", drop));
+    NI_TRY(check_drop(g, "drop-path", NI_NONE, drop));
     g->drop_path = drop;
     return NAS_OK;
 }

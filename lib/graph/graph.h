@@ -54,6 +54,8 @@ nas_status ni_vars_create(ni_vars **out, nas_context *context);
 void ni_vars_free(ni_vars *vars);
 /* Adds it, or finds the one of that name (then shape and kind must agree). var->offset is given. */
 nas_status ni_vars_add(ni_vars *vars, const ni_var *var, uint32_t *slot);
+/* Forgets those from slot `count` on, the newest first. */
+void ni_vars_undo(ni_vars *vars, uint32_t count);
 uint32_t ni_vars_count(const ni_vars *vars);
 const ni_var *ni_vars_get(const ni_vars *vars, uint32_t slot); /* borrowed until the next add */
 bool ni_vars_find(const ni_vars *vars, const char *name, uint32_t *slot);
@@ -88,6 +90,13 @@ void ni_node_label(nas_graph *graph, ni_node node, const char *label);
 nas_status ni_graph_scope(nas_graph *graph, const char *prefix);
 const char *ni_graph_scope_get(const nas_graph *graph);
 
+/* How far a graph has grown; undo takes it back there: a builder that fails half-way changes nothing. */
+typedef struct {
+    size_t nodes, in, updates;
+    uint32_t inputs, dropouts, vars;
+} ni_mark;
+ni_mark ni_graph_mark(const nas_graph *g);
+void ni_graph_undo(nas_graph *g, ni_mark mark);
 /* Leaves. Inputs are bound at each run by their number; labels are int32 class numbers [N]. */
 nas_status ni_input(nas_graph *g, ni_shape shape, uint32_t *number, ni_node *out);
 nas_status ni_input_labels(nas_graph *g, int64_t n, uint32_t *number, ni_node *out);

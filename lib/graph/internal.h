@@ -142,6 +142,22 @@ static inline ni_node ni_in(const nas_graph *g, ni_node node, uint32_t i) {
     return g->in.items[g->nodes.items[node].first_in + i];
 }
 
+/* Products and sums of counts that stop where more would not fit. */
+#define NI_MACS_MOST (INT64_MAX / 2)
+static inline int64_t ni_macs(const int64_t *by, int n) {
+    int64_t product = 1;
+    for (int i = 0; i < n; i++)
+        if (__builtin_mul_overflow(product, by[i], &product)) return NI_MACS_MOST;
+    return product < NI_MACS_MOST ? product : NI_MACS_MOST;
+}
+static inline int64_t ni_add_macs(int64_t a, int64_t b) {
+    return a < NI_MACS_MOST - b ? a + b : NI_MACS_MOST;
+}
+static inline int64_t ni_conv_macs(const ni_conv *c) {
+    const int64_t by[] = {c->n, c->oh, c->ow, c->co, c->kh, c->kw, c->ci / c->groups};
+    return ni_macs(by, 7);
+}
+
 /* One gradient to be written: of node y, given dy, the gradient with respect to it. */
 typedef struct {
     nas_graph *g;

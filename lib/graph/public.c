@@ -88,8 +88,8 @@ static nas_status conv_ranges(nas_graph *g, const char *name, const nas_conv_opt
     return NAS_OK;
 }
 
-nas_status nas_graph_conv(nas_graph *g, const char *name, nas_node in,
-                          const nas_conv_options *options, nas_node *out) {
+static nas_status build_conv(nas_graph *g, const char *name, nas_node in,
+                             const nas_conv_options *options, nas_node *out) {
     nas_conv_options o = NAS_CONV_OPTIONS_INIT;
     ni_node weights, node;
     NI_TRY(ni_builder_enter(g, in));
@@ -130,8 +130,17 @@ nas_status nas_graph_conv(nas_graph *g, const char *name, nas_node in,
     return NAS_OK;
 }
 
-nas_status nas_graph_batch_norm(nas_graph *g, const char *name, nas_node in, int32_t affine,
-                                int32_t tracked, double epsilon, double momentum, nas_node *out) {
+nas_status nas_graph_conv(nas_graph *g, const char *name, nas_node in,
+                          const nas_conv_options *options, nas_node *out) {
+    ni_mark mark = ni_graph_mark(g);
+    nas_status status = build_conv(g, name, in, options, out);
+    if (status < 0) ni_graph_undo(g, mark);
+    return status;
+}
+
+static nas_status build_batch_norm(nas_graph *g, const char *name, nas_node in, int32_t affine,
+                                   int32_t tracked, double epsilon, double momentum,
+                                   nas_node *out) {
     ni_node scale = NI_NONE, offset = NI_NONE, mean = NI_NONE, var = NI_NONE, node;
     NI_TRY(ni_builder_enter(g, in));
     int64_t channels = ni_at(g, in)->shape.d[3];
@@ -153,8 +162,16 @@ nas_status nas_graph_batch_norm(nas_graph *g, const char *name, nas_node in, int
     return NAS_OK;
 }
 
-nas_status nas_graph_linear(nas_graph *g, const char *name, nas_node in, int64_t features,
-                            int32_t bias, nas_node *out) {
+nas_status nas_graph_batch_norm(nas_graph *g, const char *name, nas_node in, int32_t affine,
+                                int32_t tracked, double epsilon, double momentum, nas_node *out) {
+    ni_mark mark = ni_graph_mark(g);
+    nas_status status = build_batch_norm(g, name, in, affine, tracked, epsilon, momentum, out);
+    if (status < 0) ni_graph_undo(g, mark);
+    return status;
+}
+
+static nas_status build_linear(nas_graph *g, const char *name, nas_node in, int64_t features,
+                               int32_t bias, nas_node *out) {
     char text[NI_NODE_TEXT];
     ni_node weights, node;
     NI_TRY(ni_builder_enter(g, in));
@@ -185,6 +202,14 @@ nas_status nas_graph_linear(nas_graph *g, const char *name, nas_node in, int64_t
     return NAS_OK;
 }
 
+nas_status nas_graph_linear(nas_graph *g, const char *name, nas_node in, int64_t features,
+                            int32_t bias, nas_node *out) {
+    ni_mark mark = ni_graph_mark(g);
+    nas_status status = build_linear(g, name, in, features, bias, out);
+    if (status < 0) ni_graph_undo(g, mark);
+    return status;
+}
+
 nas_status nas_graph_relu(nas_graph *g, nas_node in, nas_node *out) {
     NI_TRY(ni_builder_enter(g, in));
     return ni_relu(g, in, INFINITY, out);
@@ -201,9 +226,9 @@ static nas_status pool(nas_graph *g, const char *name, nas_node in, int32_t kern
     if (kernel < 1 || kernel > 1024 || stride < 1 || stride > 1024 || pad < -1 ||
         (int64_t)pad * 2 > kernel)
         return ni_fail(g->context, NAS_E_INVALID,
-                       "%s: kernel %" PRId32 " and stride %" PRId32
+                       "%s of %s: kernel %" PRId32 " and stride %" PRId32
                        " must be 1 to 1024, padding %" PRId32 " at most half the kernel",
-                       name, kernel, stride, pad);
+                       name, ni_node_text(g, in, (char[NI_NODE_TEXT]){0}), kernel, stride, pad);
     memset(p, 0, sizeof *p);
     p->kh = p->kw = kernel;
     p->sh = p->sw = stride;
@@ -252,6 +277,11 @@ nas_status nas_graph_mul(nas_graph *g, nas_node a, nas_node b, nas_node *out) {
 
 nas_status nas_graph_scale(nas_graph *g, nas_node in, double factor, nas_node *out) {
     NI_TRY(ni_builder_enter(g, in));
+    if (!isfinite(factor)) {
+        char text[NI_NUMBER_TEXT], node[NI_NODE_TEXT];
+        return ni_fail(g->context, NAS_E_INVALID, "scale of %s: factor %s must be a finite number",
+                       ni_node_text(g, in, node), ni_f64_text(text, factor));
+    }
     return ni_scale(g, in, factor, 0, out);
 }
 
@@ -269,8 +299,12 @@ nas_status nas_graph_zero(nas_graph *g, nas_node in, int32_t stride, nas_node *o
     NI_TRY(ni_builder_enter(g, in));
     ni_shape shape = ni_at(g, in)->shape;
     if (stride < 1)
-        return ni_fail(g->context, NAS_E_INVALID, "zero: stride %" PRId32 " must be at least 1",
-                       stride);
+        return ni_fail(g->context, NAS_E_INVALID,
+                       "zero of %s: stride %" PRId32 " must be at least 1",
+                       ni_node_text(g, in, (char[NI_NODE_TEXT]){0}), stride);
+    if (ni_at(g, in)->op == NI_OP_LABELS)
+        return ni_fail(g->context, NAS_E_SHAPE, "zero of %s: labels go to losses only",
+                       ni_node_text(g, in, (char[NI_NODE_TEXT]){0}));
     for (int i = 1; i < 3; i++)
         shape.d[i] = (shape.d[i] - 1) / stride + 1;
     return ni_constant(g, shape, 0, out);
@@ -278,7 +312,10 @@ nas_status nas_graph_zero(nas_graph *g, nas_node in, int32_t stride, nas_node *o
 
 nas_status nas_graph_dropout(nas_graph *g, nas_node in, double drop, nas_node *out) {
     NI_TRY(ni_builder_enter(g, in));
-    return ni_dropout(g, in, drop, false, out);
+    ni_mark mark = ni_graph_mark(g);
+    nas_status status = ni_dropout(g, in, drop, false, out);
+    if (status < 0) ni_graph_undo(g, mark);
+    return status;
 }
 
 nas_status nas_graph_shape(const nas_graph *g, nas_node in, nas_shape *out) {

@@ -8,12 +8,19 @@ nas_status nas_graph_tanh(nas_graph *g, nas_node in, nas_node *out) {
     return ni_unary(g, in, NI_TANH, out);
 }
 
-nas_status nas_graph_hard_sigmoid(nas_graph *g, nas_node in, nas_node *out) {
+static nas_status build_hard_sigmoid(nas_graph *g, nas_node in, nas_node *out) {
     ni_node node;
     NI_TRY(ni_builder_enter(g, in));
     NI_TRY(ni_scale(g, in, 1, 3, &node));
     NI_TRY(ni_relu(g, node, 6, &node));
     return ni_scale(g, node, 1.0 / 6, 0, out);
+}
+
+nas_status nas_graph_hard_sigmoid(nas_graph *g, nas_node in, nas_node *out) {
+    ni_mark mark = ni_graph_mark(g);
+    nas_status status = build_hard_sigmoid(g, in, out);
+    if (status < 0) ni_graph_undo(g, mark);
+    return status;
 }
 
 nas_status nas_graph_hard_swish(nas_graph *g, nas_node in, nas_node *out) {
@@ -31,8 +38,8 @@ nas_status nas_graph_log_softmax(nas_graph *g, nas_node in, nas_node *out) {
     return ni_log_softmax(g, in, out);
 }
 
-nas_status nas_graph_layer_norm(nas_graph *g, const char *name, nas_node in, int32_t affine,
-                                double epsilon, nas_node *out) {
+static nas_status build_layer_norm(nas_graph *g, const char *name, nas_node in, int32_t affine,
+                                   double epsilon, nas_node *out) {
     ni_node node, scale, offset;
     NI_TRY(ni_builder_enter(g, in));
     NI_TRY(ni_layer_norm(g, in, epsilon, &node));
@@ -47,6 +54,14 @@ nas_status nas_graph_layer_norm(nas_graph *g, const char *name, nas_node in, int
     }
     *out = node;
     return NAS_OK;
+}
+
+nas_status nas_graph_layer_norm(nas_graph *g, const char *name, nas_node in, int32_t affine,
+                                double epsilon, nas_node *out) {
+    ni_mark mark = ni_graph_mark(g);
+    nas_status status = build_layer_norm(g, name, in, affine, epsilon, out);
+    if (status < 0) ni_graph_undo(g, mark);
+    return status;
 }
 
 /* A 1x1 convolution with a bias, "name" "part". */
@@ -66,8 +81,8 @@ static nas_status dense(nas_graph *g, const char *name, const char *part, nas_no
     return status;
 }
 
-nas_status nas_graph_squeeze_excite(nas_graph *g, const char *name, nas_node in, int64_t hidden,
-                                    int32_t hard, nas_node *out) {
+static nas_status build_squeeze_excite(nas_graph *g, const char *name, nas_node in, int64_t hidden,
+                                       int32_t hard, nas_node *out) {
     ni_node gate;
     NI_TRY(ni_builder_enter(g, in));
     int64_t channels = ni_at(g, in)->shape.d[3];
@@ -85,14 +100,22 @@ nas_status nas_graph_squeeze_excite(nas_graph *g, const char *name, nas_node in,
     return NAS_OK;
 }
 
+nas_status nas_graph_squeeze_excite(nas_graph *g, const char *name, nas_node in, int64_t hidden,
+                                    int32_t hard, nas_node *out) {
+    ni_mark mark = ni_graph_mark(g);
+    nas_status status = build_squeeze_excite(g, name, in, hidden, hard, out);
+    if (status < 0) ni_graph_undo(g, mark);
+    return status;
+}
+
 nas_status nas_graph_resize(nas_graph *g, nas_node in, int64_t height, int64_t width,
                             int32_t linear, nas_node *out) {
     NI_TRY(ni_builder_enter(g, in));
     return ni_resize_images(g, in, height, width, linear != 0, out);
 }
 
-nas_status nas_graph_embedding(nas_graph *g, const char *name, nas_node in, int64_t entries,
-                               int64_t features, nas_node *out) {
+static nas_status build_embedding(nas_graph *g, const char *name, nas_node in, int64_t entries,
+                                  int64_t features, nas_node *out) {
     /* float32 counts no further */
     const int64_t most = (int64_t)1 << 24;
     ni_node table, node;
@@ -114,8 +137,23 @@ nas_status nas_graph_embedding(nas_graph *g, const char *name, nas_node in, int6
     return NAS_OK;
 }
 
-nas_status nas_graph_mean_squared_error(nas_graph *g, nas_node a, nas_node b, nas_node *out) {
+nas_status nas_graph_embedding(nas_graph *g, const char *name, nas_node in, int64_t entries,
+                               int64_t features, nas_node *out) {
+    ni_mark mark = ni_graph_mark(g);
+    nas_status status = build_embedding(g, name, in, entries, features, out);
+    if (status < 0) ni_graph_undo(g, mark);
+    return status;
+}
+
+static nas_status build_mean_squared_error(nas_graph *g, nas_node a, nas_node b, nas_node *out) {
     NI_TRY(ni_builder_enter(g, a));
     NI_TRY(ni_builder_enter(g, b));
     return ni_mean_squared_error(g, a, b, out);
+}
+
+nas_status nas_graph_mean_squared_error(nas_graph *g, nas_node a, nas_node b, nas_node *out) {
+    ni_mark mark = ni_graph_mark(g);
+    nas_status status = build_mean_squared_error(g, a, b, out);
+    if (status < 0) ni_graph_undo(g, mark);
+    return status;
 }

@@ -1,5 +1,5 @@
-/* Gradients of gates, layer norm, resizing and embeddings. All but layer norm are linear in what they
- * are differentiated by, and each other's gradients. */
+/* Gradients of gates, layer norm, resizing and embeddings. All but layer norm are linear in what
+ * they are differentiated by, and each other's gradients. */
 #include "internal.h"
 
 void ni_vjp_mul_image(ni_vjp *v) {
@@ -15,8 +15,8 @@ void ni_vjp_layer_norm(ni_vjp *v) {
 static ni_node mean_of(ni_vjp *v, ni_node x, ni_node y) {
     if (v->status < 0) return NI_NONE;
     ni_shape shape = ni_at(v->g, x)->shape;
-    return ni_v_scale(v, ni_v_sum(v, x, y, ni_shape4(shape.d[0], 1, 1, 1)),
-                      1 / (double)shape.d[3], 0);
+    return ni_v_scale(v, ni_v_sum(v, x, y, ni_shape4(shape.d[0], 1, 1, 1)), 1 / (double)shape.d[3],
+                      0);
 }
 
 /* 1 / sqrt(var + epsilon) of each row. */
@@ -29,11 +29,9 @@ static ni_node inverse_deviation(ni_vjp *v, ni_node x) {
     return ni_v_unary(v, ni_v_scale(v, var, 1, v->node->attr.bn.epsilon), NI_RSQRT);
 }
 
-/* With X the normalised x, r its inverse deviation, D(g) = r (g - mean(g) - X mean(g X)), y = D(dy),
- * and h what comes from above:
- *     by dy:  D(h), for D is symmetric
- *     by x:   -r^2 X (mean(h dy) - mean(dy) mean(h) - mean(dy X) mean(h X))
- *             -r (mean(h X) D(dy) + mean(dy X) D(h)) */
+/* With X the normalised x, r its inverse deviation, D(g) = r (g - mean(g) - X mean(g X)), y =
+ * D(dy), and h what comes from above: by dy:  D(h), for D is symmetric by x:   -r^2 X (mean(h dy) -
+ * mean(dy) mean(h) - mean(dy X) mean(h X)) -r (mean(h X) D(dy) + mean(dy X) D(h)) */
 void ni_vjp_layer_norm_dx(ni_vjp *v) {
     ni_shape shape = v->node->shape;
     ni_shape rows = ni_shape4(shape.d[0] * shape.d[1] * shape.d[2], 1, 1, shape.d[3]);

@@ -148,12 +148,13 @@ uint32_t ni_program_steps(const ni_program *p) {
 }
 
 static int64_t step_macs(const ni_program *p, const ni_step *s) {
-    const ni_conv *c = &s->attr.conv;
-    if (s->op == NI_OP_MATMUL)
-        return s->shape.d[0] * s->shape.d[3] *
-               ni_arg_step(p, s, 0)->shape.d[s->attr.transposed.a ? 0 : 3];
+    if (s->op == NI_OP_MATMUL) {
+        const int64_t by[3] = {s->shape.d[0], s->shape.d[3],
+                               ni_arg_step(p, s, 0)->shape.d[s->attr.transposed.a ? 0 : 3]};
+        return ni_macs(by, 3);
+    }
     if (s->op != NI_OP_CONV && s->op != NI_OP_CONV_DX && s->op != NI_OP_CONV_DW) return 0;
-    return (int64_t)c->n * c->oh * c->ow * c->co * c->kh * c->kw * (c->ci / c->groups);
+    return ni_conv_macs(&s->attr.conv);
 }
 
 nas_status ni_program_describe(const ni_program *p, nas_sink *to) {

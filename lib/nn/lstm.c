@@ -106,8 +106,8 @@ static nas_status cell_state(nas_graph *g, const char *name, const char *what, n
                    ni_graph_scope_get(g), name, what, wanted.d[0], wanted.d[3]);
 }
 
-nas_status nas_graph_lstm_cell(nas_graph *g, const char *name, nas_node in, nas_node h, nas_node c,
-                               int64_t units, nas_node *h_out, nas_node *c_out) {
+static nas_status build_lstm_cell(nas_graph *g, const char *name, nas_node in, nas_node h,
+                                  nas_node c, int64_t units, nas_node *h_out, nas_node *c_out) {
     nas_context *context = ni_graph_context(g);
     ni_node weights[2], bias[2], parts[3], sum, hidden, cell;
     NI_TRY(ni_enter(context));
@@ -139,4 +139,12 @@ nas_status nas_graph_lstm_cell(nas_graph *g, const char *name, nas_node in, nas_
     *h_out = hidden;
     *c_out = cell;
     return NAS_OK;
+}
+
+nas_status nas_graph_lstm_cell(nas_graph *g, const char *name, nas_node in, nas_node h, nas_node c,
+                               int64_t units, nas_node *h_out, nas_node *c_out) {
+    ni_mark mark = ni_graph_mark(g);
+    nas_status status = build_lstm_cell(g, name, in, h, c, units, h_out, c_out);
+    if (status < 0) ni_graph_undo(g, mark);
+    return status;
 }
