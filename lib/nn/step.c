@@ -109,7 +109,7 @@ nas_status ni_training_bytes(nas_context *context, const ni_net *net, int64_t ba
                              const nas_train_options *training, bool no_fusion, uint64_t *bytes) {
     ni_step_graph train = {0}, measure = {0};
     ni_vars *vars;
-    uint64_t sum = 0, copies = 1, batches = 1;
+    uint64_t sum = 0, copies = 1, batches = 0;
     NI_TRY(ni_vars_create(&vars, context));
     nas_status status = NAS_OK;
     if (training) {
@@ -118,7 +118,7 @@ nas_status ni_training_bytes(nas_context *context, const ni_net *net, int64_t ba
         copies = 3; /* with gradients and momentum */
         copies += training->optimizer != NAS_OPTIMIZER_SGD;
         copies += training->ema > 0;
-        batches += 4; /* two at a time: to train on, and to measure with */
+        batches = 4; /* two at a time: to train on, and to measure with */
     }
     if (status >= 0) status = ni_measuring_graph(&measure, context, vars, net, batch);
     if (status >= 0) status = program_bytes(&measure, no_fusion && !training, 0, &sum);
