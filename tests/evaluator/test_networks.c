@@ -141,6 +141,8 @@ static void open_network(network *n, const kind *k, uint32_t threads, uint64_t n
     ni_random_init(&random, 3, number, k->preset);
     OK(nas_space_sample(n->space, &random, &n->arch));
     OK(ni_arch_network(&n->net, &n->build, n->arch, 0.1));
+    if (strcmp(k->preset, "nas-bench-201") == 0 || strcmp(k->preset, "darts") == 0)
+        n->build.drop_path = 0.2;
 }
 
 static void close_network(network *n) {
@@ -332,7 +334,7 @@ static gradient differentiate(const kind *k, uint64_t number, uint32_t dtype, ui
         y[i] = (int32_t)(i % n.net.classes);
     const void *inputs[] = {x, y};
     void *results[] = {value};
-    const ni_run run = {inputs, values, gradients, results, {1, 2}, true, NULL};
+    const ni_run run = {inputs, values, gradients, results, {1, 2}, true, NULL, 0.5};
     OK(ni_program_run(program, &run));
     float single;
     memcpy(&single, value, sizeof single);

@@ -370,7 +370,7 @@ static void test_nan(void **state) {
                     in[k] = embedding ? (float)(k % 3) : (float)(k % 7) * 0.3f - 1;
                 const void *inputs[] = {in, in, in, in, in, in};
                 void *results[] = {out, gradient};
-                const ni_run run = {inputs, values, NULL, results, {1, 1}, true, NULL};
+                const ni_run run = {.inputs = inputs, .values = values, .outputs = results};
                 OK(ni_program_run(program, &run));
                 count = ni_shape_count(ni_node_shape(f.g, y));
                 for (int64_t k = 0; k < count; k++)
