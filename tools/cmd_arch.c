@@ -70,11 +70,17 @@ static int plan(nas_context *context, const nas_arch *arch, const wish *w, const
         if (status >= 0) status = nas_arch_plan(arch, &w->plan, &info, NULL);
         snprintf(line, sizeof line,
                  "{\"tensor_bytes\": %" PRIu64 ", \"scratch_bytes\": %" PRIu64
-                 ", \"value_bytes\": %" PRIu64 ", \"macs\": %" PRId64 ", \"steps\": %" PRIu64 "}\n",
-                 info.tensor_bytes, info.scratch_bytes, info.value_bytes, info.macs, info.steps);
+                 ", \"value_bytes\": %" PRIu64 ", \"macs\": %" PRId64 ", \"steps\": %" PRIu64
+                 ", \"peak_bytes\": %" PRIu64 "}\n",
+                 info.tensor_bytes, info.scratch_bytes, info.value_bytes, info.macs, info.steps,
+                 info.peak_bytes);
         if (status >= 0) status = nas_sink_text(sink, line);
     } else if (status >= 0) {
-        status = nas_arch_plan(arch, &w->plan, NULL, sink);
+        status = nas_arch_plan(arch, &w->plan, &info, sink);
+        snprintf(line, sizeof line, "%s takes %.1f MiB at most, without the data\n",
+                 w->plan.training ? "a training" : "measuring",
+                 (double)info.peak_bytes / (1 << 20));
+        if (status >= 0) status = nas_sink_text(sink, line);
     }
     if (status >= 0) status = nas_sink_close(sink);
     nas_sink_free(sink);

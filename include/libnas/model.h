@@ -42,10 +42,13 @@ typedef struct {
     uint64_t seed;            /* of weights, shuffling, augmentation, dropout */
     double drop_path;         /* cells: probability, at the end, that an image goes without an
                                  operation's output; grows linearly from 0, step by step; 0 */
+    uint64_t memory_limit;    /* bytes of a step's tensors and scratch; 0: none. It is met by making
+                                 results again in the backward pass, which may change last bits; NAS_E_LIMIT
+                                 if that is not enough */
 } nas_train_options;
 #define NAS_TRAIN_OPTIONS_INIT                                                                     \
     {sizeof(nas_train_options), 0, 12, 64, 0, 0.1, 0, 0.9, 0.999, 1e-8, 1, 1, 0, 5e-4, 0, 0, 0, 0, \
-     0, 1, 1, 0, 0, 0, 0}
+     0, 1, 1, 0, 0, 0, 0, 0}
 NAS_API void nas_train_options_init(nas_train_options *options);
 /* One setting as text, as in a search file: "epochs=3", "optimizer=adam", "schedule=one-cycle". An
  * unknown one is an error that suggests the nearest. */
@@ -141,8 +144,11 @@ typedef struct {
     uint64_t value_bytes;   /* of one copy of all variables */
     int64_t macs;           /* multiply-accumulates of the forward pass, for one image */
     uint64_t steps;         /* that run */
+    uint64_t peak_bytes;    /* what a training by nas_model_train (SGD, no average) holds at once, or a
+                               measuring: all of the above, gradients, momentum, the plan for measuring,
+                               batches on their way, the plans themselves; not the data */
 } nas_plan_info;
-#define NAS_PLAN_INFO_INIT {sizeof(nas_plan_info), 0, 0, 0, 0, 0, 0}
+#define NAS_PLAN_INFO_INIT {sizeof(nas_plan_info), 0, 0, 0, 0, 0, 0, 0}
 /* info, to: either may be NULL. `to` gets a line about the whole, then one for each step, with what was
  * fused into it, its bytes, its multiply-accumulates and the group it runs in (docs/engine.md). */
 NAS_API nas_status nas_arch_plan(const nas_arch *arch, const nas_plan_options *options,

@@ -82,8 +82,19 @@ NAS_API nas_status nas_graph_batch_norm(nas_graph *graph, const char *name, nas_
                                         double momentum, nas_node *out);
 NAS_API nas_status nas_graph_linear(nas_graph *graph, const char *name, nas_node in,
                                     int64_t features, int32_t bias, nas_node *out);
+/* Over the channels of each pixel, biased variance (PyTorch's LayerNorm(C) of N, H, W, C); affine:
+ * "name.weight" and "name.bias", C each. */
+NAS_API nas_status nas_graph_layer_norm(nas_graph *graph, const char *name, nas_node in,
+                                        int32_t affine, double epsilon, nas_node *out);
 NAS_API nas_status nas_graph_relu(nas_graph *graph, nas_node in, nas_node *out);
 NAS_API nas_status nas_graph_relu6(nas_graph *graph, nas_node in, nas_node *out);
+NAS_API nas_status nas_graph_tanh(nas_graph *graph, nas_node in, nas_node *out);
+/* min(max(x + 3, 0), 6) / 6, and x times that */
+NAS_API nas_status nas_graph_hard_sigmoid(nas_graph *graph, nas_node in, nas_node *out);
+NAS_API nas_status nas_graph_hard_swish(nas_graph *graph, nas_node in, nas_node *out);
+/* Over the channels of each pixel. */
+NAS_API nas_status nas_graph_softmax(nas_graph *graph, nas_node in, nas_node *out);
+NAS_API nas_status nas_graph_log_softmax(nas_graph *graph, nas_node in, nas_node *out);
 /* padding each side, -1: (kernel - 1) / 2; padding is not counted in the average */
 NAS_API nas_status nas_graph_max_pool(nas_graph *graph, nas_node in, int32_t kernel, int32_t stride,
                                       int32_t pad, nas_node *out);
@@ -91,12 +102,41 @@ NAS_API nas_status nas_graph_avg_pool(nas_graph *graph, nas_node in, int32_t ker
                                       int32_t pad, nas_node *out);
 NAS_API nas_status nas_graph_global_pool(nas_graph *graph, nas_node in, nas_node *out);
 NAS_API nas_status nas_graph_add(nas_graph *graph, const nas_node *in, uint32_t n, nas_node *out);
+/* a times b: b of a's shape, or N, 1, 1, C (a number for each image and channel), or N, 1, 1, 1, or
+ * 1, 1, 1, C, or 1, 1, 1, 1 */
 NAS_API nas_status nas_graph_mul(nas_graph *graph, nas_node a, nas_node b, nas_node *out);
 NAS_API nas_status nas_graph_scale(nas_graph *graph, nas_node in, double factor, nas_node *out);
 NAS_API nas_status nas_graph_sigmoid(nas_graph *graph, nas_node in, nas_node *out);
 NAS_API nas_status nas_graph_concat(nas_graph *graph, const nas_node *in, uint32_t n, nas_node *out);
 NAS_API nas_status nas_graph_zero(nas_graph *graph, nas_node in, int32_t stride, nas_node *out);
 NAS_API nas_status nas_graph_dropout(nas_graph *graph, nas_node in, double drop, nas_node *out);
+/* Squeeze and excitation (Hu et al., CVPR 2018): in times a gate for each image and channel, made from
+ * the image's means by "name.fc1" to `hidden`, ReLU, "name.fc2" back to C (1x1 convolutions with
+ * biases), and a sigmoid (hard 0) or a hard sigmoid (1, MobileNetV3's). */
+NAS_API nas_status nas_graph_squeeze_excite(nas_graph *graph, const char *name, nas_node in,
+                                            int64_t hidden, int32_t hard, nas_node *out);
+/* ReLU, two 1x1 convolutions of stride 2 ("name.conv_1", and "name.conv_2" of the image without its
+ * first row and column), side by side, batch norm ("name.bn"): DARTS's FactorizedReduce. Odd sizes get
+ * a row or column of zeros. N, H, W, C to N, H / 2 and W / 2 rounded up, filters. */
+NAS_API nas_status nas_graph_factorized_reduce(nas_graph *graph, const char *name, nas_node in,
+                                               int64_t filters, int32_t affine, int32_t tracked,
+                                               double epsilon, double momentum, nas_node *out);
+/* N, H, W, C to N, height, width, C. linear 0: the nearest pixel, floor(row * H / height); 1: bilinear
+ * between pixels' middles (PyTorch's interpolate with align_corners=False; ONNX's half_pixel). */
+NAS_API nas_status nas_graph_resize(nas_graph *graph, nas_node in, int64_t height, int64_t width,
+                                    int32_t linear, nas_node *out);
+/* in: N, H, W, 1 of whole numbers 0 .. entries - 1 (any other ends the run with an error that names the
+ * node); out: N, H, W, features, rows of "name.weight" (entries x features, first N(0, 1)). */
+NAS_API nas_status nas_graph_embedding(nas_graph *graph, const char *name, nas_node in,
+                                       int64_t entries, int64_t features, nas_node *out);
+/* One step of an LSTM (PyTorch's LSTMCell, its names and first values: "name.weight_ih", "weight_hh",
+ * "bias_ih", "bias_hh"). in: N, 1, 1, C; h and c: N, 1, 1, units, or NAS_NODE_NONE for zeros. Steps with
+ * one name share its variables. */
+NAS_API nas_status nas_graph_lstm_cell(nas_graph *graph, const char *name, nas_node in, nas_node h,
+                                       nas_node c, int64_t units, nas_node *h_out, nas_node *c_out);
+/* Mean over all elements of (a - b)^2: 1, 1, 1, 1. */
+NAS_API nas_status nas_graph_mean_squared_error(nas_graph *graph, nas_node a, nas_node b,
+                                                nas_node *out);
 NAS_API nas_status nas_graph_shape(const nas_graph *graph, nas_node in, nas_shape *out);
 
 NAS_EXTERN_C_END

@@ -128,6 +128,10 @@ size_t ni_map_count(const ni_map *map) {
     return map->n + map->has_zero;
 }
 
+size_t ni_map_bytes(const ni_map *map) {
+    return sizeof *map + map->capacity * sizeof *map->entries;
+}
+
 /* ---- nearest name --------------------------------------------------------------------------- */
 
 #define NAME_LONGEST 48

@@ -153,6 +153,7 @@ nas_status ni_arena_create(ni_arena **out, nas_context *context);
 void *ni_arena_alloc(ni_arena *arena, size_t bytes) NI_MUST; /* 16-byte aligned */
 char *ni_arena_strdup(ni_arena *arena, const char *text) NI_MUST;
 void ni_arena_free(ni_arena *arena);
+size_t ni_arena_bytes(const ni_arena *arena); /* that it holds */
 
 /* ---- containers ----------------------------------------------------------------------------- */
 
@@ -165,6 +166,7 @@ nas_status ni_map_put(ni_map *map, uint64_t key, uint64_t value); /* replaces */
 bool ni_map_get(const ni_map *map, uint64_t key, uint64_t *value);
 bool ni_map_remove(ni_map *map, uint64_t key);
 size_t ni_map_count(const ni_map *map);
+size_t ni_map_bytes(const ni_map *map);
 
 /* The known name nearest to a wrong one (edit distance with transpositions), or NULL when none is
  * near enough to suggest. */

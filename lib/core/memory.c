@@ -234,3 +234,10 @@ void ni_arena_free(ni_arena *arena) {
     }
     ni_free(arena->context, arena);
 }
+
+size_t ni_arena_bytes(const ni_arena *arena) {
+    size_t bytes = sizeof *arena;
+    for (const chunk *c = arena->chunks; c; c = c->next)
+        bytes += CHUNK_HEAD + c->size;
+    return bytes;
+}

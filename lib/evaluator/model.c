@@ -197,6 +197,10 @@ void ni_model_shape(const ni_var *var, nas_tensor_info *out) {
         out->dimensions = 2;
         out->shape[0] = d[3], out->shape[1] = d[0];
         break;
+    case NI_FILE_EMBEDDING:
+        out->dimensions = 2;
+        out->shape[0] = d[0], out->shape[1] = d[3];
+        break;
     default:
         out->dimensions = 1;
         out->shape[0] = ni_shape_count(var->shape);
@@ -209,7 +213,7 @@ void ni_model_copy(const ni_var *var, float *memory, float *file, bool to_file) 
     const int64_t *d = var->shape.d;
     int64_t taps = var->layout == NI_FILE_CONV ? d[0] * d[1] : 1;
     int64_t ci = var->layout == NI_FILE_CONV ? d[2] : d[0], co = d[3];
-    if (var->layout == NI_FILE_AS_IS) {
+    if (var->layout == NI_FILE_AS_IS || var->layout == NI_FILE_EMBEDDING) {
         taps = ci = 1;
         co = ni_shape_count(var->shape);
     }

@@ -47,6 +47,12 @@ nas_status nas_arch_plan(const nas_arch *arch, const nas_plan_options *options, 
         answer.macs = ni_graph_macs(step.graph, step.logits);
         answer.steps = ni_program_steps(program);
     }
+    if (status >= 0 && info) {
+        nas_train_options training = NAS_TRAIN_OPTIONS_INIT;
+        training.memory_limit = o.memory_limit;
+        status = ni_training_bytes(context, &net, o.batch, o.training ? &training : NULL, !o.fusion,
+                                   &answer.peak_bytes);
+    }
     if (status >= 0 && info)
         status = ni_answer(context, info, &answer, sizeof answer, sizeof answer, "nas_plan_info");
     if (status >= 0 && to) status = ni_program_describe(program, to);

@@ -263,6 +263,7 @@ static void identity(const nas_train_options *o, ni_text *text) {
         ni_text_add(text, " drop_path=");
         ni_text_f64(text, o->drop_path);
     }
+    if (o->memory_limit) ni_text_f(text, " memory_limit=%" PRIu64, o->memory_limit);
 }
 
 nas_status nas_evaluator_train(nas_evaluator **out, nas_context *context,
@@ -326,7 +327,8 @@ const char *nas_evaluator_settings(const char *name) {
            "validate = 1: 1 after each epoch, 2 at the end, 0 never\n"
            "use_validation = false: train on the validation split too\n"
            "max_seconds = 0: a longer trial is infeasible; 0: no limit\n"
-           "seed = 0: added to the search's\n";
+           "seed = 0: added to the search's\n"
+           "memory_limit = 0: bytes of a step's tensors; 0: none; a trial that needs more is infeasible\n";
 }
 
 nas_status nas_evaluator_named(nas_evaluator **out, nas_context *context, const char *name,

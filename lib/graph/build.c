@@ -1,11 +1,17 @@
 /* Building a graph: one function for each thing that can be computed. Most make one node; what is
  * made of several (batch norm, softmax of images, dropout, sums over scattered dimensions) is
  * composed here. */
+#include <inttypes.h>
 #include <math.h>
 #include "internal.h"
 
 static nas_status plain(nas_graph *g, ni_op op, const ni_node *in, uint32_t n, ni_node *out) {
     return ni_node_add(g, op, NULL, NULL, in, n, out);
+}
+
+/* Of a node that may not be there. */
+static const char *node_text(const nas_graph *g, ni_node x, char *buffer) {
+    return x < g->nodes.n ? ni_node_text(g, x, buffer) : "no node";
 }
 
 static ni_attr no_attr(void) {
@@ -87,6 +93,11 @@ nas_status ni_mul_channel(nas_graph *g, ni_node x, ni_node v, ni_node *out) {
 nas_status ni_mul_row(nas_graph *g, ni_node x, ni_node r, ni_node *out) {
     ni_node in[] = {x, r};
     return plain(g, NI_OP_MUL_ROW, in, 2, out);
+}
+
+nas_status ni_mul_image(nas_graph *g, ni_node x, ni_node s, ni_node *out) {
+    ni_node in[] = {x, s};
+    return plain(g, NI_OP_MUL_IMAGE, in, 2, out);
 }
 
 nas_status ni_relu(nas_graph *g, ni_node x, double high, ni_node *out) {
@@ -227,8 +238,9 @@ nas_status ni_batch_norm(nas_graph *g, ni_node x, ni_node scale, ni_node offset,
         char e[NI_NUMBER_TEXT], m[NI_NUMBER_TEXT];
         return ni_fail(
             g->context, NAS_E_INVALID,
-            "batch norm: epsilon %s and momentum %s must be at least 0, momentum at most 1",
-            ni_f64_text(e, epsilon), ni_f64_text(m, momentum));
+            "batch norm of %s: epsilon %s and momentum %s must be at least 0, momentum at most 1",
+            node_text(g, x, (char[NI_NODE_TEXT]){0}), ni_f64_text(e, epsilon),
+            ni_f64_text(m, momentum));
     }
     if (g->mode == NI_EVAL && tracked)
         return running_norm(g, x, scale, offset, running_mean, running_var, epsilon, out);
@@ -252,6 +264,48 @@ nas_status ni_batch_norm(nas_graph *g, ni_node x, ni_node scale, ni_node offset,
                            (uint32_t)ni_at(g, running_var)->attr.number, momentum,
                            ni_shape_count(shape) / shape.d[3]};
     return NI_PUSH(g->context, &g->updates, update);
+}
+
+nas_status ni_layer_norm(nas_graph *g, ni_node x, double epsilon, ni_node *out) {
+    ni_attr attr = no_attr();
+    if (!(epsilon >= 0) || !isfinite(epsilon)) {
+        char e[NI_NUMBER_TEXT];
+        return ni_fail(g->context, NAS_E_INVALID,
+                       "layer norm of %s: epsilon is %s and must be a number of at least 0",
+                       node_text(g, x, (char[NI_NODE_TEXT]){0}), ni_f64_text(e, epsilon));
+    }
+    attr.bn.epsilon = epsilon;
+    return ni_node_add(g, NI_OP_LAYER_NORM, &attr, NULL, &x, 1, out);
+}
+
+nas_status ni_resize_images(nas_graph *g, ni_node x, int64_t height, int64_t width, bool linear,
+                            ni_node *out) {
+    ni_attr attr = no_attr();
+    if (height < 1 || width < 1 || height > INT32_MAX || width > INT32_MAX)
+        return ni_fail(g->context, NAS_E_INVALID,
+                       "resize of %s: %" PRId64 "x%" PRId64 " must each be 1 to 2147483647",
+                       node_text(g, x, (char[NI_NODE_TEXT]){0}), height, width);
+    if (x < g->nodes.n && ni_at(g, x)->shape.d[1] == height && ni_at(g, x)->shape.d[2] == width) {
+        *out = x;
+        return NAS_OK;
+    }
+    attr.resize.oh = (int32_t)height;
+    attr.resize.ow = (int32_t)width;
+    attr.resize.linear = linear;
+    return ni_node_add(g, NI_OP_RESIZE, &attr, NULL, &x, 1, out);
+}
+
+nas_status ni_embed(nas_graph *g, ni_node indices, ni_node table, ni_node *out) {
+    ni_node in[] = {indices, table};
+    return plain(g, NI_OP_EMBED, in, 2, out);
+}
+
+nas_status ni_mean_squared_error(nas_graph *g, ni_node a, ni_node b, ni_node *out) {
+    ni_node terms[] = {a, NI_NONE}, apart;
+    NI_TRY(ni_scale(g, b, -1, 0, &terms[1]));
+    NI_TRY(ni_add(g, terms, 2, &apart));
+    NI_TRY(ni_sum_to(g, apart, apart, ni_shape4(1, 1, 1, 1), out));
+    return ni_scale(g, *out, 1 / (double)ni_shape_count(ni_at(g, a)->shape), 0, out);
 }
 
 static nas_status by_rows(nas_graph *g, ni_op op, ni_node x, ni_node *out) {
@@ -289,10 +343,12 @@ nas_status ni_correct(nas_graph *g, ni_node logits, ni_node labels, ni_node *out
     return plain(g, NI_OP_CORRECT, in, 2, out);
 }
 
-static nas_status check_drop(nas_graph *g, const char *what, double drop) {
-    char d[NI_NUMBER_TEXT];
+static nas_status check_drop(nas_graph *g, const char *what, ni_node x, double drop) {
+    char d[NI_NUMBER_TEXT], text[NI_NODE_TEXT];
+    bool named = x < g->nodes.n;
     if (drop >= 0 && drop < 1) return NAS_OK;
-    return ni_fail(g->context, NAS_E_INVALID, "%s drops %s: it must be at least 0, below 1", what,
+    return ni_fail(g->context, NAS_E_INVALID, "%s%s%s drops %s: it must be at least 0, below 1",
+                   what, named ? " of " : "", named ? ni_node_text(g, x, text) : "",
                    ni_f64_text(d, drop));
 }
 
@@ -300,7 +356,7 @@ static nas_status drop_out(nas_graph *g, ni_node x, double drop, bool per_image,
                            ni_node *out) {
     ni_attr attr = no_attr();
     ni_node mask;
-    NI_TRY(check_drop(g, "dropout", drop));
+    NI_TRY(check_drop(g, "dropout", x, drop));
     if ((g->mode == NI_EVAL || drop == 0) && x < g->nodes.n) {
         *out = x;
         return NAS_OK;
@@ -319,7 +375,7 @@ nas_status ni_dropout(nas_graph *g, ni_node x, double drop, bool per_image, ni_n
 }
 
 nas_status ni_graph_drop_path(nas_graph *g, double drop) {
-    NI_TRY(check_drop(g, "drop-path", drop));
+    NI_TRY(check_drop(g, "drop-path", NI_NONE, drop));
     g->drop_path = drop;
     return NAS_OK;
 }

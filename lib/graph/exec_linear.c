@@ -9,16 +9,12 @@ static const ni_conv *conv_of(const ni_step *s) {
 
 enum { MACS_A_PIECE = 1 << 19, IMAGE_GROUPS = 16 };
 
-static int64_t macs(const ni_conv *c) {
-    return (int64_t)c->n * c->oh * c->ow * c->co * c->kh * c->kw * (c->ci / c->groups);
-}
-
 /* Units: rows of the output. */
 void ni_scratch_conv(const ni_program *p, ni_step *s) {
     const ni_conv *c = conv_of(s);
     int what = s->op == NI_OP_CONV ? 0 : 1;
     s->units = (int64_t)c->n * (what == 0 ? c->oh : c->h);
-    s->pieces = ni_pieces(s->units, macs(c) / s->units + 1, MACS_A_PIECE);
+    s->pieces = ni_pieces(s->units, ni_conv_macs(c) / s->units + 1, MACS_A_PIECE);
     s->shared_bytes = ni_aligned(p->kernels.conv_packed_bytes(c, what));
     s->lane_bytes = p->kernels.conv_scratch_bytes(c, what + 4);
 }
@@ -69,7 +65,7 @@ void ni_range_conv_dx(const ni_lane *l, const ni_step *s, int64_t u0, int64_t u1
 void ni_scratch_conv_dw(const ni_program *p, ni_step *s) {
     const ni_conv *c = conv_of(s);
     s->units = c->n;
-    s->pieces = ni_pieces(c->n, macs(c) / c->n + 1, MACS_A_PIECE);
+    s->pieces = ni_pieces(c->n, ni_conv_macs(c) / c->n + 1, MACS_A_PIECE);
     if (s->pieces > IMAGE_GROUPS) s->pieces = IMAGE_GROUPS;
     s->part_bytes = ni_aligned(s->bytes);
     s->lane_bytes = ni_aligned(s->bytes) + p->kernels.conv_scratch_bytes(c, 2 + 4);

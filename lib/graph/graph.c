@@ -97,8 +97,21 @@ const char *ni_graph_scope_get(const nas_graph *g) {
     return g->scope;
 }
 
+enum { ELEMENTS_MOST_LOG2 = 40 };
+
+static bool shape_is_held(ni_shape shape) {
+    int64_t count = 1;
+    for (int i = 0; i < 4; i++) {
+        if (shape.d[i] < 1 || shape.d[i] > INT32_MAX ||
+            count > ((int64_t)1 << ELEMENTS_MOST_LOG2) / shape.d[i])
+            return false;
+        count *= shape.d[i];
+    }
+    return true;
+}
+
 nas_status ni_shape_fits(nas_graph *g, const char *what, ni_shape shape) {
-    const int64_t most = (int64_t)1 << 40, *d = shape.d;
+    const int64_t most = (int64_t)1 << ELEMENTS_MOST_LOG2, *d = shape.d;
     int64_t count = 1;
     for (int i = 0; i < 4; i++) {
         if (d[i] < 1 || d[i] > INT32_MAX)
@@ -138,6 +151,32 @@ static nas_status inputs_fit(nas_graph *g, const ni_op_info *info, const ni_node
     return NAS_OK;
 }
 
+static uint64_t hash_of(const ni_node_data *node, const ni_node *in) {
+    uint64_t hash = ni_hash_seeded(in, node->n_in * sizeof *in, node->op);
+    hash = ni_hash_seeded(&node->attr, sizeof node->attr, hash);
+    return ni_hash_seeded(&node->shape, sizeof node->shape, hash);
+}
+
+ni_mark ni_graph_mark(const nas_graph *g) {
+    ni_mark mark = {g->nodes.n, g->in.n,     g->updates.n,
+                    g->inputs,  g->dropouts, ni_vars_count(g->vars)};
+    return mark;
+}
+
+void ni_graph_undo(nas_graph *g, ni_mark mark) {
+    for (; g->nodes.n > mark.nodes; g->nodes.n--) {
+        const ni_node_data *last = &g->nodes.items[g->nodes.n - 1];
+        uint64_t hash = hash_of(last, g->in.items + last->first_in), same;
+        if (ni_map_get(g->known, hash, &same) && same == g->nodes.n - 1)
+            ni_map_remove(g->known, hash);
+    }
+    g->in.n = mark.in;
+    g->updates.n = mark.updates;
+    g->inputs = mark.inputs;
+    g->dropouts = mark.dropouts;
+    ni_vars_undo(g->vars, mark.vars);
+}
+
 static bool equal_nodes(const nas_graph *g, const ni_node_data *a, const ni_node *a_in, ni_node b) {
     const ni_node_data *at = ni_at(g, b);
     return a->op == at->op && a->n_in == at->n_in && ni_shape_equal(a->shape, at->shape) &&
@@ -157,11 +196,15 @@ nas_status ni_node_add(nas_graph *g, ni_op op, const ni_attr *attr, const ni_sha
     if (shape) node.shape = *shape;
     NI_TRY(inputs_fit(g, info, in, n));
     NI_TRY(info->shape(g, &node, in));
-    NI_TRY(ni_shape_fits(g, info->name, node.shape));
+    if (!shape_is_held(node.shape)) {
+        char what[NI_NODE_TEXT + 64], text[NI_NODE_TEXT];
+        bool named = n > 0 && in[0] != NI_NONE;
+        snprintf(what, sizeof what, "%s%s%s", info->name, named ? " of " : "",
+                 named ? ni_node_text(g, in[0], text) : "");
+        return ni_shape_fits(g, what, node.shape);
+    }
 
-    hash = ni_hash_seeded(in, n * sizeof *in, (uint64_t)op);
-    hash = ni_hash_seeded(&node.attr, sizeof node.attr, hash);
-    hash = ni_hash_seeded(&node.shape, sizeof node.shape, hash);
+    hash = hash_of(&node, in);
     if (ni_map_get(g->known, hash, &same) && equal_nodes(g, &node, in, (ni_node)same)) {
         *out = (ni_node)same;
         return NAS_OK;
@@ -256,13 +299,20 @@ int64_t ni_graph_macs(const nas_graph *g, ni_node output) {
         for (uint32_t i = 0; i < at->n_in; i++)
             if (ni_in(g, node, i) != NI_NONE) needed[ni_in(g, node, i)] = 1;
         if (at->op == NI_OP_CONV || at->op == NI_OP_CONV_DX || at->op == NI_OP_CONV_DW) {
-            const ni_conv *c = &at->attr.conv;
-            total += (int64_t)c->n * c->oh * c->ow * c->co * c->kh * c->kw * (c->ci / c->groups);
+            total = ni_add_macs(total, ni_conv_macs(&at->attr.conv));
         } else if (at->op == NI_OP_MATMUL) {
             const ni_shape *a = &ni_at(g, ni_in(g, node, 0))->shape;
-            total += at->shape.d[0] * at->shape.d[3] * a->d[at->attr.transposed.a ? 0 : 3];
+            const int64_t by[3] = {at->shape.d[0], at->shape.d[3],
+                                   a->d[at->attr.transposed.a ? 0 : 3]};
+            total = ni_add_macs(total, ni_macs(by, 3));
         }
     }
     ni_free(g->context, needed);
     return total / images;
+}
+
+size_t ni_graph_bytes(const nas_graph *g) {
+    return sizeof *g + ni_arena_bytes(g->arena) + ni_map_bytes(g->known) +
+           g->nodes.capacity * sizeof *g->nodes.items + g->in.capacity * sizeof *g->in.items +
+           g->updates.capacity * sizeof *g->updates.items;
 }

@@ -35,6 +35,7 @@ typedef enum {
     NI_FILE_AS_IS,  /* vectors: [C] */
     NI_FILE_CONV,   /* KH,KW,CI,CO here; CO,CI,KH,KW in the file */
     NI_FILE_LINEAR, /* CI,1,1,CO here; CO,CI in the file */
+    NI_FILE_EMBEDDING, /* rows,1,1,CO here; rows,CO in the file */
 } ni_file_layout;
 
 typedef struct ni_vars ni_vars;
@@ -53,6 +54,8 @@ nas_status ni_vars_create(ni_vars **out, nas_context *context);
 void ni_vars_free(ni_vars *vars);
 /* Adds it, or finds the one of that name (then shape and kind must agree). var->offset is given. */
 nas_status ni_vars_add(ni_vars *vars, const ni_var *var, uint32_t *slot);
+/* Forgets those from slot `count` on, the newest first. */
+void ni_vars_undo(ni_vars *vars, uint32_t count);
 uint32_t ni_vars_count(const ni_vars *vars);
 const ni_var *ni_vars_get(const ni_vars *vars, uint32_t slot); /* borrowed until the next add */
 bool ni_vars_find(const ni_vars *vars, const char *name, uint32_t *slot);
@@ -87,6 +90,13 @@ void ni_node_label(nas_graph *graph, ni_node node, const char *label);
 nas_status ni_graph_scope(nas_graph *graph, const char *prefix);
 const char *ni_graph_scope_get(const nas_graph *graph);
 
+/* How far a graph has grown; undo takes it back there: a builder that fails half-way changes nothing. */
+typedef struct {
+    size_t nodes, in, updates;
+    uint32_t inputs, dropouts, vars;
+} ni_mark;
+ni_mark ni_graph_mark(const nas_graph *g);
+void ni_graph_undo(nas_graph *g, ni_mark mark);
 /* Leaves. Inputs are bound at each run by their number; labels are int32 class numbers [N]. */
 nas_status ni_input(nas_graph *g, ni_shape shape, uint32_t *number, ni_node *out);
 nas_status ni_input_labels(nas_graph *g, int64_t n, uint32_t *number, ni_node *out);
@@ -110,6 +120,7 @@ nas_status ni_mul_scalar(nas_graph *g, ni_node x, ni_node s, ni_node *out);     
 nas_status ni_add_channel(nas_graph *g, ni_node x, ni_node v, ni_node *out);    /* v: [C] */
 nas_status ni_mul_channel(nas_graph *g, ni_node x, ni_node v, ni_node *out);
 nas_status ni_mul_row(nas_graph *g, ni_node x, ni_node r, ni_node *out); /* r: [N,1,1,1] */
+nas_status ni_mul_image(nas_graph *g, ni_node x, ni_node s, ni_node *out); /* s: [N,1,1,C] */
 nas_status ni_relu(nas_graph *g, ni_node x, double high, ni_node *out);  /* high: INFINITY, or 6 */
 nas_status ni_unary(nas_graph *g, ni_node x, ni_unary_kind kind, ni_node *out);
 
@@ -133,6 +144,16 @@ nas_status ni_stop_gradient(nas_graph *g, ni_node x, ni_node *out);
 nas_status ni_batch_norm(nas_graph *g, ni_node x, ni_node scale, ni_node offset,
                          ni_node running_mean, ni_node running_var, double epsilon, double momentum,
                          ni_node *out);
+/* Over C, for each pixel; no scale, no offset. */
+nas_status ni_layer_norm(nas_graph *g, ni_node x, double epsilon, ni_node *out);
+/* To height x width: nearest, or linear between pixels (tensor.h's ni_resize). */
+nas_status ni_resize_images(nas_graph *g, ni_node x, int64_t height, int64_t width, bool linear,
+                            ni_node *out);
+/* indices [N,H,W,1]: whole numbers of the graph's element type, 0 .. V-1 (others fail the run); table
+ * [V,1,1,C]: [N,H,W,C]. No gradient goes to the indices. */
+nas_status ni_embed(nas_graph *g, ni_node indices, ni_node table, ni_node *out);
+/* Mean over all elements of (a - b)^2: [1]. */
+nas_status ni_mean_squared_error(nas_graph *g, ni_node a, ni_node b, ni_node *out);
 nas_status ni_softmax(nas_graph *g, ni_node x, ni_node *out); /* over C */
 nas_status ni_log_softmax(nas_graph *g, ni_node x, ni_node *out);
 /* Mean over the batch of the cross-entropy with label smoothing (PyTorch's): [1]. A label of -1 is
@@ -172,6 +193,9 @@ nas_status ni_op_build(nas_graph *graph, const nas_op_site *at, const nas_node *
 /* Multiply-accumulates of the nodes that output needs, for one image (the batch is output's first
  * dimension); -1 when there is no memory to count. */
 int64_t ni_graph_macs(const nas_graph *g, ni_node output);
+
+/* What the graph itself takes: its nodes, not their tensors. */
+size_t ni_graph_bytes(const nas_graph *g);
 
 /* ---- planning and running -------------------------------------------------------------------- */
 
@@ -216,6 +240,7 @@ nas_status ni_program_run(ni_program *program, const ni_run *run);
 void ni_program_thaw(ni_program *program);
 
 size_t ni_program_bytes(const ni_program *program);            /* buffers and scratch it holds */
+size_t ni_program_plan_bytes(const ni_program *program);       /* its steps, besides those */
 size_t ni_program_peak_activations(const ni_program *program); /* planned, without scratch */
 uint32_t ni_program_steps(const ni_program *program);
 /* A line about the whole, then a line a step, for people. */

@@ -50,6 +50,13 @@ typedef enum {
     NI_OP_COUNTED,       /* labels: 1 / how many are not -1, 0 for those that are, [N,1,1,1] */
     NI_OP_CORRECT,       /* logits, labels */
     NI_OP_DROPOUT_MASK,  /* nothing */
+    NI_OP_MUL_IMAGE,     /* x, s: a number for each image and channel */
+    NI_OP_LAYER_NORM,    /* x: over the channels of each pixel */
+    NI_OP_LAYER_NORM_DX, /* x, dy */
+    NI_OP_RESIZE,        /* x */
+    NI_OP_RESIZE_DX,     /* dy */
+    NI_OP_EMBED,         /* indices [N,H,W,1], table: rows of the table */
+    NI_OP_EMBED_DX,      /* indices, dy: of the table */
     /* Of programs alone, made by fusion. */
     NI_OP_BN_VECTORS, /* stats, scale, offset, weight; each or none: scale and shift of a norm */
     NI_OP_NORM_SUM,   /* pairs of x and vectors or none: the sum of x scale + shift */
@@ -60,8 +67,10 @@ typedef enum {
 typedef union {
     ni_conv conv;
     ni_pool pool;
-    double value;    /* constant */
-    uint64_t number; /* input's number, variable's slot, unary's kind */
+    ni_resize resize;
+    double value; /* constant */
+    uint64_t
+        number; /* input's number, variable's slot, unary's kind, rows of an embedding's table */
     struct {
         double a, b;
     } scale; /* a x + b */
@@ -131,6 +140,22 @@ static inline const ni_node_data *ni_at(const nas_graph *g, ni_node node) {
 }
 static inline ni_node ni_in(const nas_graph *g, ni_node node, uint32_t i) {
     return g->in.items[g->nodes.items[node].first_in + i];
+}
+
+/* Products and sums of counts that stop where more would not fit. */
+#define NI_MACS_MOST (INT64_MAX / 2)
+static inline int64_t ni_macs(const int64_t *by, int n) {
+    int64_t product = 1;
+    for (int i = 0; i < n; i++)
+        if (__builtin_mul_overflow(product, by[i], &product)) return NI_MACS_MOST;
+    return product < NI_MACS_MOST ? product : NI_MACS_MOST;
+}
+static inline int64_t ni_add_macs(int64_t a, int64_t b) {
+    return a < NI_MACS_MOST - b ? a + b : NI_MACS_MOST;
+}
+static inline int64_t ni_conv_macs(const ni_conv *c) {
+    const int64_t by[] = {c->n, c->oh, c->ow, c->co, c->kh, c->kw, c->ci / c->groups};
+    return ni_macs(by, 7);
 }
 
 /* One gradient to be written: of node y, given dy, the gradient with respect to it. */
@@ -220,6 +245,11 @@ nas_status ni_shape_of_bn_dx(nas_graph *g, ni_node_data *node, const ni_node *in
 nas_status ni_shape_of_rows(nas_graph *g, ni_node_data *node, const ni_node *in);
 nas_status ni_shape_of_loss(nas_graph *g, ni_node_data *node, const ni_node *in);
 nas_status ni_shape_of_target(nas_graph *g, ni_node_data *node, const ni_node *in);
+nas_status ni_shape_of_mul_image(nas_graph *g, ni_node_data *node, const ni_node *in);
+nas_status ni_shape_of_resize(nas_graph *g, ni_node_data *node, const ni_node *in);
+nas_status ni_shape_of_embed(nas_graph *g, ni_node_data *node, const ni_node *in);
+/* "conv of node 3 (...) and node 4 (...): <why>"; b may be NI_NONE */
+nas_status ni_misfit(nas_graph *g, const ni_node_data *node, ni_node a, ni_node b, const char *why);
 
 /* Builders that are this room's own. */
 nas_status ni_affine(nas_graph *g, ni_node x, ni_node scale, ni_node shift, ni_node *out);
@@ -228,7 +258,19 @@ nas_status ni_sum_to(nas_graph *g, ni_node x, ni_node y, ni_shape shape, ni_node
 nas_status ni_pad(nas_graph *g, ni_node x, int dimension, int64_t from, int64_t step, int64_t size,
                   ni_node *out);
 
-/* ---- gradients (rules.c, rules_bn.c) -------------------------------------------------------- */
+/* What the public builders share (public.c). The node is there. */
+nas_status ni_builder_enter(const nas_graph *g, nas_node in);
+/* Adds or finds a variable of the graph's scope: "name" "tail"; var->name is set. */
+nas_status ni_builder_variable(nas_graph *g, const char *name, const char *tail, ni_var *var,
+                               ni_node *out);
+void ni_builder_label(nas_graph *g, const char *name, ni_node node);
+ni_var ni_builder_vector(int64_t channels, ni_var_kind kind, ni_init init, int64_t fan_in);
+/* Adds "name.bias" to the node *out. */
+nas_status ni_builder_bias(nas_graph *g, const char *name, int64_t channels, int64_t fan_in,
+                           ni_node *out);
+
+/* ---- gradients (rules.c, rules_bn.c, rules_layers.c)
+ * -------------------------------------------------------- */
 void ni_vjp_conv(ni_vjp *v);
 void ni_vjp_conv_dx(ni_vjp *v);
 void ni_vjp_conv_dw(ni_vjp *v);
@@ -259,6 +301,12 @@ void ni_vjp_bn_stats(ni_vjp *v);
 void ni_vjp_bn_normalize(ni_vjp *v);
 void ni_vjp_bn_dsums(ni_vjp *v);
 void ni_vjp_bn_dx(ni_vjp *v);
+void ni_vjp_mul_image(ni_vjp *v);
+void ni_vjp_layer_norm(ni_vjp *v);
+void ni_vjp_layer_norm_dx(ni_vjp *v);
+void ni_vjp_resize(ni_vjp *v);
+void ni_vjp_embed(ni_vjp *v);
+void ni_vjp_embed_dx(ni_vjp *v);
 
 /* Small steps of the rules: each gives a node, or NI_NONE after a failure (which sticks in
  * v->status). NI_NONE among the inputs: mul takes it for one, add for zero. */
@@ -269,5 +317,10 @@ ni_node ni_v_unary(ni_vjp *v, ni_node x, ni_unary_kind kind);
 ni_node ni_v_affine(ni_vjp *v, ni_node x, ni_node scale, ni_node shift);
 ni_node ni_v_sum(ni_vjp *v, ni_node x, ni_node y, ni_shape shape);
 ni_node ni_v_slice(ni_vjp *v, ni_node x, int dimension, int64_t from, int64_t to, int64_t step);
+ni_node ni_v_times(ni_vjp *v, ni_node x, ni_node h); /* h repeated to x's shape */
+ni_node ni_v_repeat(ni_vjp *v, ni_node x, ni_shape shape);
+ni_node ni_v_reshape(ni_vjp *v, ni_node x, ni_shape shape);
+/* A node of inputs a and b (or NI_NONE) with the attributes of y. */
+ni_node ni_v_pair(ni_vjp *v, ni_op op, ni_node a, ni_node b);
 
 #endif

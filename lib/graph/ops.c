@@ -56,6 +56,13 @@ const ni_op_info ni_ops[] = {
     [NI_OP_CORRECT] = {"correct", 0, 0, 0, 2, 2, 0, 2, ni_shape_of_loss, NULL, 0, S(none), NULL, NULL, NULL, ni_run_correct},
     [NI_OP_BN_VECTORS] = {"bn_vectors", NI_OP_PLANNED, 0, 0, 4, 4, 15, 0, NULL, NULL, 0, S(none), NULL, NULL, NULL, ni_run_bn_vectors},
     [NI_OP_NORM_SUM] = {"norm_sum", IMG | NI_OP_PLANNED, PAIRS, 0, 2, ALL, 0, 0, NULL, NULL, PAIRS, S(norm_sum), NULL, R(norm_sum), NULL, NULL},
+    [NI_OP_MUL_IMAGE] = {"mul_image", IMG, 1, 3, 2, 2, 0, 0, ni_shape_of_mul_image, ni_vjp_mul_image, 3, S(mul_image), P(mul_image), R(mul_image), NULL, NULL},
+    [NI_OP_LAYER_NORM] = {"layer_norm", IMG, 1, 1, 1, 1, 0, 0, ni_shape_of_same, ni_vjp_layer_norm, 1, S(rows), NULL, R(layer_norm), NULL, NULL},
+    [NI_OP_LAYER_NORM_DX] = {"layer_norm_gradient", IMG, 2, 2, 2, 2, 0, 0, ni_shape_of_same, ni_vjp_layer_norm_dx, 3, S(rows), NULL, R(layer_norm), NULL, NULL},
+    [NI_OP_RESIZE] = {"resize", IMG, 0, 1, 1, 1, 0, 0, ni_shape_of_resize, ni_vjp_resize, 1, S(resize), NULL, R(resize), NULL, NULL},
+    [NI_OP_RESIZE_DX] = {"resize_gradient", IMG, 0, 1, 1, 1, 0, 0, ni_shape_of_resize, ni_vjp_resize, 1, S(resize), NULL, R(resize), NULL, NULL},
+    [NI_OP_EMBED] = {"embedding", 0, 0, 2, 2, 2, 0, 0, ni_shape_of_embed, ni_vjp_embed, 0, S(rows), P(embed), R(embed), NULL, NULL},
+    [NI_OP_EMBED_DX] = {"embedding_gradient", 0, 0, 2, 2, 2, 0, 0, ni_shape_of_embed, ni_vjp_embed_dx, 0, S(none), NULL, NULL, NULL, ni_run_embed_dx},
     [NI_OP_DROPOUT_MASK] = {"dropout_mask", IMG, 0, 0, 0, 0, 0, 0, ni_shape_of_leaf, NULL, 0, S(elements), NULL, R(dropout_mask), NULL, NULL},
 };
 /* clang-format on */

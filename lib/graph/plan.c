@@ -289,6 +289,10 @@ size_t ni_program_bytes(const ni_program *p) {
     return p->memory_bytes + p->constant_bytes + p->scratch_bytes;
 }
 
+size_t ni_program_plan_bytes(const ni_program *p) {
+    return sizeof *p + ni_arena_bytes(p->arena);
+}
+
 size_t ni_program_peak_activations(const ni_program *p) {
     return p->memory_bytes;
 }

@@ -104,6 +104,12 @@ struct ni_program {
     size_t memory_bytes, constant_bytes, scratch_bytes, shared_bytes, lane_bytes;
     uint32_t lanes;
     const ni_run *run;
+    /* The first index that is none, of an embedding: it ends the run. step: NI_NONE where all are. */
+    struct {
+        uint32_t step;
+        int64_t at;
+        double value;
+    } misread;
 };
 
 enum { NI_PIECES_MOST = 32, NI_ALIGN = 64 };
@@ -152,6 +158,10 @@ static inline char *ni_shared(const ni_program *p, const ni_step *s) {
 }
 static inline void *ni_part(const ni_program *p, const ni_step *s, uint32_t part) {
     return ni_shared(p, s) + s->shared_bytes + part * s->part_bytes;
+}
+/* Of an embedding, or of its gradient. */
+static inline int64_t ni_table_rows(const ni_program *p, const ni_step *s) {
+    return s->op == NI_OP_EMBED ? p->steps[s->in[1]].shape.d[0] : s->shape.d[0];
 }
 /* The units that a part was made from. */
 void ni_part_units(const ni_program *p, const ni_step *s, uint32_t part, int64_t *from,
@@ -214,16 +224,16 @@ void ni_run_group(ni_program *p, const ni_group *g);
     X(none)                                                                                        \
     X(elements)                                                                                    \
     X(rows) X(outer) X(conv) X(conv_dw) X(matmul) X(pool) X(sum) X(bn_sums) X(bn_rows) X(affine)   \
-        X(mul_row) X(loss) X(add) X(norm_sum)
-#define NI_EXEC_PREPARE(X) X(conv) X(affine) X(bn_normalize) X(bn_dx)
+        X(mul_row) X(loss) X(add) X(norm_sum) X(mul_image) X(resize)
+#define NI_EXEC_PREPARE(X) X(conv) X(affine) X(bn_normalize) X(bn_dx) X(mul_image) X(embed)
 #define NI_EXEC_RANGE(X)                                                                           \
     X(conv)                                                                                        \
     X(conv_dx)                                                                                     \
     X(conv_dw) X(matmul) X(pool) X(add) X(elements) X(affine) X(mul_row) X(sum) X(broadcast)       \
         X(concat) X(slice) X(pad) X(bn_stats) X(bn_normalize) X(bn_dsums) X(bn_dx) X(softmax)      \
-            X(dropout_mask) X(norm_sum)
+            X(dropout_mask) X(norm_sum) X(mul_image) X(layer_norm) X(resize) X(embed)
 #define NI_EXEC_FINISH(X)        X(conv_dw) X(sum) X(bn_stats) X(bn_dsums)
-#define NI_EXEC_RUN(X)           X(cross_entropy) X(target) X(counted) X(correct) X(bn_vectors)
+#define NI_EXEC_RUN(X)           X(cross_entropy) X(target) X(counted) X(correct) X(bn_vectors) X(embed_dx)
 #define NI_DECLARE_SCRATCH(name) void ni_scratch_##name(const ni_program *p, ni_step *s);
 #define NI_DECLARE_PREPARE(name) void ni_prepare_##name(ni_program *p, const ni_step *s);
 #define NI_DECLARE_RANGE(name)                                                                     \

@@ -8,7 +8,7 @@ void nas_conv_options_init(nas_conv_options *options) {
     *options = init;
 }
 
-static nas_status enter(const nas_graph *g, nas_node in) {
+nas_status ni_builder_enter(const nas_graph *g, nas_node in) {
     NI_TRY(ni_enter(g->context));
     if (in < g->nodes.n) return NAS_OK;
     return ni_fail(g->context, NAS_E_INVALID, "the graph has no node %" PRIu32, in);
@@ -18,13 +18,13 @@ static nas_status enter_all(const nas_graph *g, const nas_node *in, uint32_t n, 
     NI_TRY(ni_enter(g->context));
     if (n == 0) return ni_fail(g->context, NAS_E_INVALID, "%s needs at least one input", name);
     for (uint32_t i = 0; i < n; i++)
-        NI_TRY(enter(g, in[i]));
+        NI_TRY(ni_builder_enter(g, in[i]));
     return NAS_OK;
 }
 
 /* "scope" "name" "tail": the name of a variable. */
-static nas_status variable(nas_graph *g, const char *name, const char *tail, ni_var *var,
-                           ni_node *out) {
+nas_status ni_builder_variable(nas_graph *g, const char *name, const char *tail, ni_var *var,
+                               ni_node *out) {
     ni_text text;
     nas_status status;
     ni_text_init(&text, g->context);
@@ -40,7 +40,7 @@ static nas_status variable(nas_graph *g, const char *name, const char *tail, ni_
     return status;
 }
 
-static void label(nas_graph *g, const char *name, ni_node node) {
+void ni_builder_label(nas_graph *g, const char *name, ni_node node) {
     ni_text text;
     ni_text_init(&text, g->context);
     ni_text_add(&text, g->scope);
@@ -49,16 +49,16 @@ static void label(nas_graph *g, const char *name, ni_node node) {
     ni_text_free(&text);
 }
 
-static ni_var vector(int64_t channels, ni_var_kind kind, ni_init init, int64_t fan_in) {
+ni_var ni_builder_vector(int64_t channels, ni_var_kind kind, ni_init init, int64_t fan_in) {
     ni_var var = {NULL, {{1, 1, 1, channels}}, kind, init, 0, fan_in, NI_FILE_AS_IS, false, 0};
     return var;
 }
 
-static nas_status add_bias(nas_graph *g, const char *name, int64_t channels, int64_t fan_in,
+nas_status ni_builder_bias(nas_graph *g, const char *name, int64_t channels, int64_t fan_in,
                            ni_node *out) {
-    ni_var var = vector(channels, NI_PARAMETER, NI_INIT_KAIMING_UNIFORM, fan_in);
+    ni_var var = ni_builder_vector(channels, NI_PARAMETER, NI_INIT_KAIMING_UNIFORM, fan_in);
     ni_node bias;
-    NI_TRY(variable(g, name, ".bias", &var, &bias));
+    NI_TRY(ni_builder_variable(g, name, ".bias", &var, &bias));
     return ni_add_channel(g, *out, bias, out);
 }
 
@@ -88,11 +88,11 @@ static nas_status conv_ranges(nas_graph *g, const char *name, const nas_conv_opt
     return NAS_OK;
 }
 
-nas_status nas_graph_conv(nas_graph *g, const char *name, nas_node in,
-                          const nas_conv_options *options, nas_node *out) {
+static nas_status build_conv(nas_graph *g, const char *name, nas_node in,
+                             const nas_conv_options *options, nas_node *out) {
     nas_conv_options o = NAS_CONV_OPTIONS_INIT;
     ni_node weights, node;
-    NI_TRY(enter(g, in));
+    NI_TRY(ni_builder_enter(g, in));
     NI_TRY(ni_options(g->context, &o, sizeof o, sizeof o, options, "nas_conv_options"));
     int64_t channels = ni_at(g, in)->shape.d[3];
     if (o.filters == 0) o.filters = channels;
@@ -122,42 +122,59 @@ nas_status nas_graph_conv(nas_graph *g, const char *name, nas_node in,
     conv.ph = o.pad_h >= 0 ? o.pad_h : (o.kernel_h - 1) * o.dilation_h / 2;
     conv.pw = o.pad_w >= 0 ? o.pad_w : (o.kernel_w - 1) * o.dilation_w / 2;
     conv.groups = (int32_t)groups;
-    NI_TRY(variable(g, name, ".weight", &var, &weights));
+    NI_TRY(ni_builder_variable(g, name, ".weight", &var, &weights));
     NI_TRY(ni_conv2d(g, in, weights, &conv, &node));
-    label(g, name, node);
-    if (o.bias) NI_TRY(add_bias(g, name, o.filters, fan_in, &node));
+    ni_builder_label(g, name, node);
+    if (o.bias) NI_TRY(ni_builder_bias(g, name, o.filters, fan_in, &node));
+    *out = node;
+    return NAS_OK;
+}
+
+nas_status nas_graph_conv(nas_graph *g, const char *name, nas_node in,
+                          const nas_conv_options *options, nas_node *out) {
+    ni_mark mark = ni_graph_mark(g);
+    nas_status status = build_conv(g, name, in, options, out);
+    if (status < 0) ni_graph_undo(g, mark);
+    return status;
+}
+
+static nas_status build_batch_norm(nas_graph *g, const char *name, nas_node in, int32_t affine,
+                                   int32_t tracked, double epsilon, double momentum,
+                                   nas_node *out) {
+    ni_node scale = NI_NONE, offset = NI_NONE, mean = NI_NONE, var = NI_NONE, node;
+    NI_TRY(ni_builder_enter(g, in));
+    int64_t channels = ni_at(g, in)->shape.d[3];
+    if (affine) {
+        ni_var weight = ni_builder_vector(channels, NI_PARAMETER, NI_INIT_ONES, 0);
+        ni_var bias = ni_builder_vector(channels, NI_PARAMETER, NI_INIT_ZEROS, 0);
+        NI_TRY(ni_builder_variable(g, name, ".weight", &weight, &scale));
+        NI_TRY(ni_builder_variable(g, name, ".bias", &bias, &offset));
+    }
+    if (tracked) {
+        ni_var running_mean = ni_builder_vector(channels, NI_STATE, NI_INIT_ZEROS, 0);
+        ni_var running_var = ni_builder_vector(channels, NI_STATE, NI_INIT_ONES, 0);
+        NI_TRY(ni_builder_variable(g, name, ".running_mean", &running_mean, &mean));
+        NI_TRY(ni_builder_variable(g, name, ".running_var", &running_var, &var));
+    }
+    NI_TRY(ni_batch_norm(g, in, scale, offset, mean, var, epsilon, momentum, &node));
+    ni_builder_label(g, name, node);
     *out = node;
     return NAS_OK;
 }
 
 nas_status nas_graph_batch_norm(nas_graph *g, const char *name, nas_node in, int32_t affine,
                                 int32_t tracked, double epsilon, double momentum, nas_node *out) {
-    ni_node scale = NI_NONE, offset = NI_NONE, mean = NI_NONE, var = NI_NONE, node;
-    NI_TRY(enter(g, in));
-    int64_t channels = ni_at(g, in)->shape.d[3];
-    if (affine) {
-        ni_var weight = vector(channels, NI_PARAMETER, NI_INIT_ONES, 0);
-        ni_var bias = vector(channels, NI_PARAMETER, NI_INIT_ZEROS, 0);
-        NI_TRY(variable(g, name, ".weight", &weight, &scale));
-        NI_TRY(variable(g, name, ".bias", &bias, &offset));
-    }
-    if (tracked) {
-        ni_var running_mean = vector(channels, NI_STATE, NI_INIT_ZEROS, 0);
-        ni_var running_var = vector(channels, NI_STATE, NI_INIT_ONES, 0);
-        NI_TRY(variable(g, name, ".running_mean", &running_mean, &mean));
-        NI_TRY(variable(g, name, ".running_var", &running_var, &var));
-    }
-    NI_TRY(ni_batch_norm(g, in, scale, offset, mean, var, epsilon, momentum, &node));
-    label(g, name, node);
-    *out = node;
-    return NAS_OK;
+    ni_mark mark = ni_graph_mark(g);
+    nas_status status = build_batch_norm(g, name, in, affine, tracked, epsilon, momentum, out);
+    if (status < 0) ni_graph_undo(g, mark);
+    return status;
 }
 
-nas_status nas_graph_linear(nas_graph *g, const char *name, nas_node in, int64_t features,
-                            int32_t bias, nas_node *out) {
+static nas_status build_linear(nas_graph *g, const char *name, nas_node in, int64_t features,
+                               int32_t bias, nas_node *out) {
     char text[NI_NODE_TEXT];
     ni_node weights, node;
-    NI_TRY(enter(g, in));
+    NI_TRY(ni_builder_enter(g, in));
     ni_shape x = ni_at(g, in)->shape;
     if (features < 1 || features > INT32_MAX)
         return ni_fail(g->context, NAS_E_INVALID,
@@ -177,33 +194,41 @@ nas_status nas_graph_linear(nas_graph *g, const char *name, nas_node in, int64_t
                   NI_FILE_LINEAR,
                   true,
                   0};
-    NI_TRY(variable(g, name, ".weight", &var, &weights));
+    NI_TRY(ni_builder_variable(g, name, ".weight", &var, &weights));
     NI_TRY(ni_matmul(g, in, weights, false, false, &node));
-    label(g, name, node);
-    if (bias) NI_TRY(add_bias(g, name, features, x.d[3], &node));
+    ni_builder_label(g, name, node);
+    if (bias) NI_TRY(ni_builder_bias(g, name, features, x.d[3], &node));
     *out = node;
     return NAS_OK;
 }
 
+nas_status nas_graph_linear(nas_graph *g, const char *name, nas_node in, int64_t features,
+                            int32_t bias, nas_node *out) {
+    ni_mark mark = ni_graph_mark(g);
+    nas_status status = build_linear(g, name, in, features, bias, out);
+    if (status < 0) ni_graph_undo(g, mark);
+    return status;
+}
+
 nas_status nas_graph_relu(nas_graph *g, nas_node in, nas_node *out) {
-    NI_TRY(enter(g, in));
+    NI_TRY(ni_builder_enter(g, in));
     return ni_relu(g, in, INFINITY, out);
 }
 
 nas_status nas_graph_relu6(nas_graph *g, nas_node in, nas_node *out) {
-    NI_TRY(enter(g, in));
+    NI_TRY(ni_builder_enter(g, in));
     return ni_relu(g, in, 6, out);
 }
 
 static nas_status pool(nas_graph *g, const char *name, nas_node in, int32_t kernel, int32_t stride,
                        int32_t pad, ni_pool *p) {
-    NI_TRY(enter(g, in));
+    NI_TRY(ni_builder_enter(g, in));
     if (kernel < 1 || kernel > 1024 || stride < 1 || stride > 1024 || pad < -1 ||
         (int64_t)pad * 2 > kernel)
         return ni_fail(g->context, NAS_E_INVALID,
-                       "%s: kernel %" PRId32 " and stride %" PRId32
+                       "%s of %s: kernel %" PRId32 " and stride %" PRId32
                        " must be 1 to 1024, padding %" PRId32 " at most half the kernel",
-                       name, kernel, stride, pad);
+                       name, ni_node_text(g, in, (char[NI_NODE_TEXT]){0}), kernel, stride, pad);
     memset(p, 0, sizeof *p);
     p->kh = p->kw = kernel;
     p->sh = p->sw = stride;
@@ -228,7 +253,7 @@ nas_status nas_graph_avg_pool(nas_graph *g, nas_node in, int32_t kernel, int32_t
 nas_status nas_graph_global_pool(nas_graph *g, nas_node in, nas_node *out) {
     ni_pool whole;
     memset(&whole, 0, sizeof whole);
-    NI_TRY(enter(g, in));
+    NI_TRY(ni_builder_enter(g, in));
     return ni_avg_pool(g, in, &whole, out);
 }
 
@@ -238,17 +263,30 @@ nas_status nas_graph_add(nas_graph *g, const nas_node *in, uint32_t n, nas_node 
 }
 
 nas_status nas_graph_mul(nas_graph *g, nas_node a, nas_node b, nas_node *out) {
-    NI_TRY(enter(g, a));
+    NI_TRY(ni_builder_enter(g, a));
+    NI_TRY(ni_builder_enter(g, b));
+    ni_shape x = ni_at(g, a)->shape, by = ni_at(g, b)->shape;
+    if (!ni_shape_equal(x, by)) {
+        if (ni_shape_count(by) == 1) return ni_mul_scalar(g, a, b, out);
+        if (ni_shape_equal(by, ni_shape4(1, 1, 1, x.d[3]))) return ni_mul_channel(g, a, b, out);
+        if (ni_shape_equal(by, ni_shape4(x.d[0], 1, 1, 1))) return ni_mul_row(g, a, b, out);
+        if (ni_shape_equal(by, ni_shape4(x.d[0], 1, 1, x.d[3]))) return ni_mul_image(g, a, b, out);
+    }
     return ni_mul(g, a, b, out);
 }
 
 nas_status nas_graph_scale(nas_graph *g, nas_node in, double factor, nas_node *out) {
-    NI_TRY(enter(g, in));
+    NI_TRY(ni_builder_enter(g, in));
+    if (!isfinite(factor)) {
+        char text[NI_NUMBER_TEXT], node[NI_NODE_TEXT];
+        return ni_fail(g->context, NAS_E_INVALID, "scale of %s: factor %s must be a finite number",
+                       ni_node_text(g, in, node), ni_f64_text(text, factor));
+    }
     return ni_scale(g, in, factor, 0, out);
 }
 
 nas_status nas_graph_sigmoid(nas_graph *g, nas_node in, nas_node *out) {
-    NI_TRY(enter(g, in));
+    NI_TRY(ni_builder_enter(g, in));
     return ni_unary(g, in, NI_SIGMOID, out);
 }
 
@@ -258,23 +296,30 @@ nas_status nas_graph_concat(nas_graph *g, const nas_node *in, uint32_t n, nas_no
 }
 
 nas_status nas_graph_zero(nas_graph *g, nas_node in, int32_t stride, nas_node *out) {
-    NI_TRY(enter(g, in));
+    NI_TRY(ni_builder_enter(g, in));
     ni_shape shape = ni_at(g, in)->shape;
     if (stride < 1)
-        return ni_fail(g->context, NAS_E_INVALID, "zero: stride %" PRId32 " must be at least 1",
-                       stride);
+        return ni_fail(g->context, NAS_E_INVALID,
+                       "zero of %s: stride %" PRId32 " must be at least 1",
+                       ni_node_text(g, in, (char[NI_NODE_TEXT]){0}), stride);
+    if (ni_at(g, in)->op == NI_OP_LABELS)
+        return ni_fail(g->context, NAS_E_SHAPE, "zero of %s: labels go to losses only",
+                       ni_node_text(g, in, (char[NI_NODE_TEXT]){0}));
     for (int i = 1; i < 3; i++)
         shape.d[i] = (shape.d[i] - 1) / stride + 1;
     return ni_constant(g, shape, 0, out);
 }
 
 nas_status nas_graph_dropout(nas_graph *g, nas_node in, double drop, nas_node *out) {
-    NI_TRY(enter(g, in));
-    return ni_dropout(g, in, drop, false, out);
+    NI_TRY(ni_builder_enter(g, in));
+    ni_mark mark = ni_graph_mark(g);
+    nas_status status = ni_dropout(g, in, drop, false, out);
+    if (status < 0) ni_graph_undo(g, mark);
+    return status;
 }
 
 nas_status nas_graph_shape(const nas_graph *g, nas_node in, nas_shape *out) {
-    NI_TRY(enter(g, in));
+    NI_TRY(ni_builder_enter(g, in));
     ni_shape shape = ni_at(g, in)->shape;
     out->n = shape.d[0];
     out->h = shape.d[1];

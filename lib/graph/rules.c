@@ -1,5 +1,5 @@
 /* The gradient of each operation, written as nodes of the same list of operations, so that it has
- * a gradient too. Batch norm's are in rules_bn.c. */
+ * a gradient too. Batch norm's are in rules_bn.c, those of some layers in rules_layers.c. */
 #include "internal.h"
 
 /* ---- small steps ---------------------------------------------------------------------------- */
@@ -56,8 +56,7 @@ ni_node ni_v_slice(ni_vjp *v, ni_node x, int dimension, int64_t from, int64_t to
     return keep(v, ni_slice(v->g, x, dimension, from, to, step, &out), &out);
 }
 
-/* A node of two inputs with the attributes of y. */
-static ni_node pair(ni_vjp *v, ni_op op, ni_node a, ni_node b) {
+ni_node ni_v_pair(ni_vjp *v, ni_op op, ni_node a, ni_node b) {
     ni_node in[] = {a, b}, out = NI_NONE;
     if (v->status < 0) return NI_NONE;
     return keep(v, ni_node_add(v->g, op, &v->node->attr, NULL, in, b == NI_NONE ? 1 : 2, &out),
@@ -70,14 +69,14 @@ static ni_node multiply(ni_vjp *v, ni_node a, ni_node b, bool ta, bool tb) {
     return keep(v, ni_matmul(v->g, a, b, ta, tb, &out), &out);
 }
 
-static ni_node repeat(ni_vjp *v, ni_node x, ni_shape shape) {
+ni_node ni_v_repeat(ni_vjp *v, ni_node x, ni_shape shape) {
     ni_node out = NI_NONE;
     if (v->status < 0) return NI_NONE;
     return keep(v, ni_broadcast(v->g, x, shape, &out), &out);
 }
 
 /* x times h, which is repeated to x's shape without being written out where that can be. */
-static ni_node times_repeated(ni_vjp *v, ni_node x, ni_node h) {
+ni_node ni_v_times(ni_vjp *v, ni_node x, ni_node h) {
     ni_node out = NI_NONE;
     if (v->status < 0) return NI_NONE;
     ni_shape big = ni_at(v->g, x)->shape, small = ni_at(v->g, h)->shape;
@@ -86,25 +85,27 @@ static ni_node times_repeated(ni_vjp *v, ni_node x, ni_node h) {
     if (ni_shape_equal(small, ni_shape4(1, 1, 1, big.d[3]))) return ni_v_affine(v, x, h, NI_NONE);
     if (ni_shape_equal(small, ni_shape4(big.d[0], 1, 1, 1)))
         return keep(v, ni_mul_row(v->g, x, h, &out), &out);
-    return ni_v_mul(v, x, repeat(v, h, big));
+    if (ni_shape_equal(small, ni_shape4(big.d[0], 1, 1, big.d[3])))
+        return keep(v, ni_mul_image(v->g, x, h, &out), &out);
+    return ni_v_mul(v, x, ni_v_repeat(v, h, big));
 }
 
 /* ---- linear algebra ------------------------------------------------------------------------- */
 
 /* The three are each other's: all are one trilinear form in x, w and dy. */
 void ni_vjp_conv(ni_vjp *v) {
-    if (v->need[0]) v->dx[0] = pair(v, NI_OP_CONV_DX, v->dy, v->in[1]);
-    if (v->need[1]) v->dx[1] = pair(v, NI_OP_CONV_DW, v->in[0], v->dy);
+    if (v->need[0]) v->dx[0] = ni_v_pair(v, NI_OP_CONV_DX, v->dy, v->in[1]);
+    if (v->need[1]) v->dx[1] = ni_v_pair(v, NI_OP_CONV_DW, v->in[0], v->dy);
 }
 
 void ni_vjp_conv_dx(ni_vjp *v) {
-    if (v->need[0]) v->dx[0] = pair(v, NI_OP_CONV, v->dy, v->in[1]);
-    if (v->need[1]) v->dx[1] = pair(v, NI_OP_CONV_DW, v->dy, v->in[0]);
+    if (v->need[0]) v->dx[0] = ni_v_pair(v, NI_OP_CONV, v->dy, v->in[1]);
+    if (v->need[1]) v->dx[1] = ni_v_pair(v, NI_OP_CONV_DW, v->dy, v->in[0]);
 }
 
 void ni_vjp_conv_dw(ni_vjp *v) {
-    if (v->need[0]) v->dx[0] = pair(v, NI_OP_CONV_DX, v->in[1], v->dy);
-    if (v->need[1]) v->dx[1] = pair(v, NI_OP_CONV, v->in[0], v->dy);
+    if (v->need[0]) v->dx[0] = ni_v_pair(v, NI_OP_CONV_DX, v->in[1], v->dy);
+    if (v->need[1]) v->dx[1] = ni_v_pair(v, NI_OP_CONV, v->in[0], v->dy);
 }
 
 void ni_vjp_matmul(ni_vjp *v) {
@@ -120,22 +121,22 @@ void ni_vjp_matmul(ni_vjp *v) {
 /* ---- pooling -------------------------------------------------------------------------------- */
 
 void ni_vjp_max_pool(ni_vjp *v) {
-    v->dx[0] = pair(v, NI_OP_MAX_POOL_DX, v->in[0], v->dy);
+    v->dx[0] = ni_v_pair(v, NI_OP_MAX_POOL_DX, v->in[0], v->dy);
 }
 
 /* Where the maximum is does not move with x, almost everywhere: linear in the second input alone.
  * Of max_pool_gradient the gradient is max_pool_pick, and the other way round. */
 void ni_vjp_max_pool_dx(ni_vjp *v) {
     ni_op op = v->node->op == NI_OP_MAX_POOL_DX ? NI_OP_MAX_POOL_PICK : NI_OP_MAX_POOL_DX;
-    if (v->need[1]) v->dx[1] = pair(v, op, v->in[0], v->dy);
+    if (v->need[1]) v->dx[1] = ni_v_pair(v, op, v->in[0], v->dy);
 }
 
 void ni_vjp_avg_pool(ni_vjp *v) {
-    v->dx[0] = pair(v, NI_OP_AVG_POOL_DX, v->dy, NI_NONE);
+    v->dx[0] = ni_v_pair(v, NI_OP_AVG_POOL_DX, v->dy, NI_NONE);
 }
 
 void ni_vjp_avg_pool_dx(ni_vjp *v) {
-    v->dx[0] = pair(v, NI_OP_AVG_POOL, v->dy, NI_NONE);
+    v->dx[0] = ni_v_pair(v, NI_OP_AVG_POOL, v->dy, NI_NONE);
 }
 
 /* ---- elementwise ---------------------------------------------------------------------------- */
@@ -155,7 +156,7 @@ void ni_vjp_scale(ni_vjp *v) {
 }
 
 void ni_vjp_mul_scalar(ni_vjp *v) {
-    if (v->need[0]) v->dx[0] = times_repeated(v, v->dy, v->in[1]);
+    if (v->need[0]) v->dx[0] = ni_v_times(v, v->dy, v->in[1]);
     if (v->need[1]) v->dx[1] = ni_v_sum(v, v->dy, v->in[0], ni_shape4(1, 1, 1, 1));
 }
 
@@ -167,18 +168,18 @@ void ni_vjp_affine(ni_vjp *v) {
 }
 
 void ni_vjp_mul_row(ni_vjp *v) {
-    if (v->need[0]) v->dx[0] = times_repeated(v, v->dy, v->in[1]);
+    if (v->need[0]) v->dx[0] = ni_v_times(v, v->dy, v->in[1]);
     if (v->need[1])
         v->dx[1] = ni_v_sum(v, v->dy, v->in[0], ni_shape4(v->node->shape.d[0], 1, 1, 1));
 }
 
 void ni_vjp_relu(ni_vjp *v) {
-    v->dx[0] = pair(v, NI_OP_RELU_DX, v->in[0], v->dy);
+    v->dx[0] = ni_v_pair(v, NI_OP_RELU_DX, v->in[0], v->dy);
 }
 
 /* Its second derivative is zero almost everywhere, as PyTorch has it. */
 void ni_vjp_relu_dx(ni_vjp *v) {
-    if (v->need[1]) v->dx[1] = pair(v, NI_OP_RELU_DX, v->in[0], v->dy);
+    if (v->need[1]) v->dx[1] = ni_v_pair(v, NI_OP_RELU_DX, v->in[0], v->dy);
 }
 
 void ni_vjp_unary(ni_vjp *v) {
@@ -213,6 +214,20 @@ void ni_vjp_unary(ni_vjp *v) {
     case NI_TANH:
         d = ni_v_scale(v, ni_v_unary(v, y, NI_SQUARE), -1, 1);
         break;
+    case NI_HARD_SWISH:
+        d = ni_v_unary(v, x, NI_HARD_SWISH_SLOPE);
+        break;
+    case NI_HARD_SWISH_SLOPE: { /* a third between the bends */
+        ni_attr attr;
+        ni_node in[] = {x, v->dy};
+        memset(&attr, 0, sizeof attr);
+        attr.clamp.low = -3;
+        attr.clamp.high = 3;
+        if (v->status < 0) return;
+        keep(v, ni_node_add(v->g, NI_OP_RELU_DX, &attr, NULL, in, 2, &d), &d);
+        v->dx[0] = ni_v_scale(v, d, 1.0 / 3, 0);
+        return;
+    }
     }
     v->dx[0] = ni_v_mul(v, v->dy, d);
 }
@@ -221,11 +236,11 @@ void ni_vjp_unary(ni_vjp *v) {
 
 void ni_vjp_sum(ni_vjp *v) {
     if (v->node->n_in == 1) {
-        v->dx[0] = repeat(v, v->dy, ni_at(v->g, v->in[0])->shape);
+        v->dx[0] = ni_v_repeat(v, v->dy, ni_at(v->g, v->in[0])->shape);
         return;
     }
     for (uint32_t i = 0; i < 2; i++)
-        if (v->need[i]) v->dx[i] = times_repeated(v, v->in[1 - i], v->dy);
+        if (v->need[i]) v->dx[i] = ni_v_times(v, v->in[1 - i], v->dy);
 }
 
 void ni_vjp_broadcast(ni_vjp *v) {
@@ -259,9 +274,14 @@ void ni_vjp_pad(ni_vjp *v) {
                           a->slice.from + (n - 1) * a->slice.step + 1, a->slice.step);
 }
 
-void ni_vjp_reshape(ni_vjp *v) {
+ni_node ni_v_reshape(ni_vjp *v, ni_node x, ni_shape shape) {
     ni_node out = NI_NONE;
-    v->dx[0] = keep(v, ni_reshape(v->g, v->dy, ni_at(v->g, v->in[0])->shape, &out), &out);
+    if (v->status < 0) return NI_NONE;
+    return keep(v, ni_reshape(v->g, x, shape, &out), &out);
+}
+
+void ni_vjp_reshape(ni_vjp *v) {
+    v->dx[0] = ni_v_reshape(v, v->dy, ni_at(v->g, v->in[0])->shape);
 }
 
 /* ---- softmax and its loss ------------------------------------------------------------------- */
@@ -270,16 +290,16 @@ void ni_vjp_reshape(ni_vjp *v) {
 void ni_vjp_softmax(ni_vjp *v) {
     ni_node sums = ni_v_sum(v, v->dy, v->y, ni_shape4(v->node->shape.d[0], 1, 1, 1));
     if (v->status < 0) return;
-    ni_node taken = ni_v_scale(v, times_repeated(v, v->y, sums), -1, 0);
+    ni_node taken = ni_v_scale(v, ni_v_times(v, v->y, sums), -1, 0);
     v->dx[0] = ni_v_add(v, ni_v_mul(v, v->dy, v->y), taken);
 }
 
 /* dy - softmax(x) sum(dy) */
 void ni_vjp_log_softmax(ni_vjp *v) {
     ni_node sums = ni_v_sum(v, v->dy, NI_NONE, ni_shape4(v->node->shape.d[0], 1, 1, 1));
-    ni_node p = pair(v, NI_OP_SOFTMAX, v->in[0], NI_NONE);
+    ni_node p = ni_v_pair(v, NI_OP_SOFTMAX, v->in[0], NI_NONE);
     if (v->status < 0) return;
-    v->dx[0] = ni_v_add(v, v->dy, ni_v_scale(v, times_repeated(v, p, sums), -1, 0));
+    v->dx[0] = ni_v_add(v, v->dy, ni_v_scale(v, ni_v_times(v, p, sums), -1, 0));
 }
 
 /* (softmax - target) / count, for the rows that count */
@@ -294,7 +314,7 @@ void ni_vjp_cross_entropy(ni_vjp *v) {
     keep(v, ni_node_add(v->g, NI_OP_TARGET, &attr, NULL, &labels, 1, &target), &target);
     if (v->status < 0) return;
     ni_node d = ni_v_add(v, p, ni_v_scale(v, target, -1, 0));
-    d = times_repeated(v, d, counted);
+    d = ni_v_times(v, d, counted);
     if (v->status < 0) return;
-    v->dx[0] = ni_is_constant(v->g, v->dy, 1) ? d : times_repeated(v, d, v->dy);
+    v->dx[0] = ni_is_constant(v->g, v->dy, 1) ? d : ni_v_times(v, d, v->dy);
 }

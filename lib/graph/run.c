@@ -93,9 +93,21 @@ static void update_statistics(const ni_program *p, const ni_run *run) {
     }
 }
 
+/* What an embedding found among its indices, before it read with them. */
+static nas_status index_is_none(ni_program *p) {
+    const ni_step *s = &p->steps[p->misread.step];
+    char text[NI_NODE_TEXT], value[NI_NUMBER_TEXT];
+    p->run = NULL;
+    return ni_fail(p->context, NAS_E_INVALID,
+                   "%s: index %" PRId64 " is %s and must be a whole number of 0 to %" PRId64,
+                   ni_node_text(p->graph, s->node, text), p->misread.at,
+                   ni_f64_text(value, p->misread.value), ni_table_rows(p, s) - 1);
+}
+
 nas_status ni_program_run(ni_program *p, const ni_run *run) {
     NI_TRY(check_run(p, run));
     p->run = run;
+    p->misread.step = NI_NONE;
     set_addresses(p, run);
     for (uint32_t i = 0; i < p->n_order; i++) {
         const ni_step *s = &p->steps[p->order[i]];
@@ -108,6 +120,7 @@ nas_status ni_program_run(ni_program *p, const ni_run *run) {
             double start = run->seconds ? ni_clock() : 0;
             ni_run_alone(p, s);
             if (run->seconds) run->seconds[i] += ni_clock() - start;
+            if (p->misread.step != NI_NONE) return index_is_none(p);
         }
     }
     for (uint32_t i = 0, plain = 0; i < p->n_outputs; i++) {
@@ -135,12 +148,13 @@ uint32_t ni_program_steps(const ni_program *p) {
 }
 
 static int64_t step_macs(const ni_program *p, const ni_step *s) {
-    const ni_conv *c = &s->attr.conv;
-    if (s->op == NI_OP_MATMUL)
-        return s->shape.d[0] * s->shape.d[3] *
-               ni_arg_step(p, s, 0)->shape.d[s->attr.transposed.a ? 0 : 3];
+    if (s->op == NI_OP_MATMUL) {
+        const int64_t by[3] = {s->shape.d[0], s->shape.d[3],
+                               ni_arg_step(p, s, 0)->shape.d[s->attr.transposed.a ? 0 : 3]};
+        return ni_macs(by, 3);
+    }
     if (s->op != NI_OP_CONV && s->op != NI_OP_CONV_DX && s->op != NI_OP_CONV_DW) return 0;
-    return (int64_t)c->n * c->oh * c->ow * c->co * c->kh * c->kw * (c->ci / c->groups);
+    return ni_conv_macs(&s->attr.conv);
 }
 
 nas_status ni_program_describe(const ni_program *p, nas_sink *to) {

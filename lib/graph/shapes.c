@@ -7,8 +7,8 @@ static ni_shape shape_at(const nas_graph *g, ni_node node) {
 }
 
 /* "conv: node 3 (...) and node 4 (...): <why>" */
-static nas_status misfit(nas_graph *g, const ni_node_data *node, ni_node a, ni_node b,
-                         const char *why) {
+nas_status ni_misfit(nas_graph *g, const ni_node_data *node, ni_node a, ni_node b,
+                     const char *why) {
     char text[NI_NODE_TEXT], other[NI_NODE_TEXT];
     const char *name = ni_ops[node->op].name;
     if (b == NI_NONE)
@@ -55,13 +55,14 @@ nas_status ni_shape_of_conv(nas_graph *g, ni_node_data *node, const ni_node *in)
                        c->groups, c->ci, c->co);
     }
     if (w.d[2] != c->ci / c->groups)
-        return misfit(g, node, in[0], in[1],
-                      "the weights' third dimension must be input channels / groups");
+        return ni_misfit(g, node, in[0], in[1],
+                         "the weights' third dimension must be input channels / groups");
     c->oh = (int32_t)window_output(c->h, c->kh, c->sh, c->ph, c->dh, c->oh);
     c->ow = (int32_t)window_output(c->w, c->kw, c->sw, c->pw, c->dw, c->ow);
     if (c->oh < 1 || c->ow < 1)
-        return misfit(g, node, in[0], in[1],
-                      "the kernel with its stride, padding and dilation has no place in the image");
+        return ni_misfit(
+            g, node, in[0], in[1],
+            "the kernel with its stride, padding and dilation has no place in the image");
     node->shape = conv_y(c);
     return NAS_OK;
 }
@@ -70,8 +71,8 @@ nas_status ni_shape_of_conv_dx(nas_graph *g, ni_node_data *node, const ni_node *
     const ni_conv *c = &node->attr.conv;
     if (!ni_shape_equal(shape_at(g, in[0]), conv_y(c)) ||
         !ni_shape_equal(shape_at(g, in[1]), conv_w(c)))
-        return misfit(g, node, in[0], in[1],
-                      "they are not the output and weights of one convolution");
+        return ni_misfit(g, node, in[0], in[1],
+                         "they are not the output and weights of one convolution");
     node->shape = conv_x(c);
     return NAS_OK;
 }
@@ -80,8 +81,8 @@ nas_status ni_shape_of_conv_dw(nas_graph *g, ni_node_data *node, const ni_node *
     const ni_conv *c = &node->attr.conv;
     if (!ni_shape_equal(shape_at(g, in[0]), conv_x(c)) ||
         !ni_shape_equal(shape_at(g, in[1]), conv_y(c)))
-        return misfit(g, node, in[0], in[1],
-                      "they are not the input and output of one convolution");
+        return ni_misfit(g, node, in[0], in[1],
+                         "they are not the input and output of one convolution");
     node->shape = conv_w(c);
     return NAS_OK;
 }
@@ -90,11 +91,11 @@ nas_status ni_shape_of_matmul(nas_graph *g, ni_node_data *node, const ni_node *i
     ni_shape a = shape_at(g, in[0]), b = shape_at(g, in[1]);
     bool ta = node->attr.transposed.a != 0, tb = node->attr.transposed.b != 0;
     if (a.d[1] != 1 || a.d[2] != 1 || b.d[1] != 1 || b.d[2] != 1)
-        return misfit(
+        return ni_misfit(
             g, node, in[0], in[1],
             "both must be matrices (rows x 1 x 1 x columns); pool or reshape images first");
     if (a.d[ta ? 0 : 3] != b.d[tb ? 3 : 0])
-        return misfit(g, node, in[0], in[1], "the inner dimensions differ");
+        return ni_misfit(g, node, in[0], in[1], "the inner dimensions differ");
     node->shape = ni_shape4(a.d[ta ? 3 : 0], 1, 1, b.d[tb ? 0 : 3]);
     return NAS_OK;
 }
@@ -115,8 +116,8 @@ nas_status ni_shape_of_pool(nas_graph *g, ni_node_data *node, const ni_node *in)
     p->oh = (int32_t)window_output(p->h, p->kh, p->sh, p->ph, 1, p->oh);
     p->ow = (int32_t)window_output(p->w, p->kw, p->sw, p->pw, 1, p->ow);
     if (p->oh < 1 || p->ow < 1)
-        return misfit(g, node, in[0], NI_NONE,
-                      "the window with its stride and padding has no place in the image");
+        return ni_misfit(g, node, in[0], NI_NONE,
+                         "the window with its stride and padding has no place in the image");
     node->shape = ni_shape4(p->n, p->oh, p->ow, p->c);
     return NAS_OK;
 }
@@ -133,7 +134,7 @@ nas_status ni_shape_of_pool_dx(nas_graph *g, ni_node_data *node, const ni_node *
     bool max = node->op == NI_OP_MAX_POOL_DX;
     if (!ni_shape_equal(shape_at(g, in[max]), pool_y(p)) ||
         (max && !ni_shape_equal(shape_at(g, in[0]), pool_x(p))))
-        return misfit(g, node, in[0], max ? in[1] : NI_NONE, "not of the shape of that pooling");
+        return ni_misfit(g, node, in[0], max ? in[1] : NI_NONE, "not of the shape of that pooling");
     node->shape = pool_x(p);
     return NAS_OK;
 }
@@ -142,7 +143,7 @@ nas_status ni_shape_of_pool_pick(nas_graph *g, ni_node_data *node, const ni_node
     const ni_pool *p = &node->attr.pool;
     if (!ni_shape_equal(shape_at(g, in[0]), pool_x(p)) ||
         !ni_shape_equal(shape_at(g, in[1]), pool_x(p)))
-        return misfit(g, node, in[0], in[1], "not of the shape of that pooling");
+        return ni_misfit(g, node, in[0], in[1], "not of the shape of that pooling");
     node->shape = pool_y(p);
     return NAS_OK;
 }
@@ -151,13 +152,13 @@ nas_status ni_shape_of_same(nas_graph *g, ni_node_data *node, const ni_node *in)
     node->shape = shape_at(g, in[0]);
     for (uint32_t i = 1; i < node->n_in; i++)
         if (!ni_shape_equal(shape_at(g, in[i]), node->shape))
-            return misfit(g, node, in[0], in[i], "the shapes must be equal");
+            return ni_misfit(g, node, in[0], in[i], "the shapes must be equal");
     return NAS_OK;
 }
 
 nas_status ni_shape_of_mul_scalar(nas_graph *g, ni_node_data *node, const ni_node *in) {
     if (!ni_shape_equal(shape_at(g, in[1]), ni_shape4(1, 1, 1, 1)))
-        return misfit(g, node, in[0], in[1], "the second must be one number");
+        return ni_misfit(g, node, in[0], in[1], "the second must be one number");
     node->shape = shape_at(g, in[0]);
     return NAS_OK;
 }
@@ -170,15 +171,15 @@ nas_status ni_shape_of_affine(nas_graph *g, ni_node_data *node, const ni_node *i
     node->shape = shape_at(g, in[0]);
     for (int i = 1; i < 3; i++)
         if (!is_vector(g, in[i], node->shape.d[3]))
-            return misfit(g, node, in[0], in[i],
-                          "the second must be a vector, one for each channel");
+            return ni_misfit(g, node, in[0], in[i],
+                             "the second must be a vector, one for each channel");
     return NAS_OK;
 }
 
 nas_status ni_shape_of_mul_row(nas_graph *g, ni_node_data *node, const ni_node *in) {
     node->shape = shape_at(g, in[0]);
     if (!ni_shape_equal(shape_at(g, in[1]), ni_shape4(node->shape.d[0], 1, 1, 1)))
-        return misfit(g, node, in[0], in[1], "the second must have one number for each image");
+        return ni_misfit(g, node, in[0], in[1], "the second must have one number for each image");
     return NAS_OK;
 }
 
@@ -188,11 +189,11 @@ nas_status ni_shape_of_sum(nas_graph *g, ni_node_data *node, const ni_node *in) 
     ni_shape x = shape_at(g, in[0]);
     int first = 4, last = -1;
     if (node->n_in == 2 && !ni_shape_equal(x, shape_at(g, in[1])))
-        return misfit(g, node, in[0], in[1], "the shapes must be equal");
+        return ni_misfit(g, node, in[0], in[1], "the shapes must be equal");
     for (int i = 0; i < 4; i++) {
         if (node->shape.d[i] == x.d[i]) continue;
         if (node->shape.d[i] != 1)
-            return misfit(g, node, in[0], NI_NONE, "each dimension must stay or become 1");
+            return ni_misfit(g, node, in[0], NI_NONE, "each dimension must stay or become 1");
         if (first > i) first = i;
         last = i;
     }
@@ -205,7 +206,7 @@ nas_status ni_shape_of_sum(nas_graph *g, ni_node_data *node, const ni_node *in) 
         else if (node->shape.d[i] == 1)
             node->attr.sum.mid *= x.d[i];
         else
-            return misfit(g, node, in[0], NI_NONE, "the dimensions summed must be neighbours");
+            return ni_misfit(g, node, in[0], NI_NONE, "the dimensions summed must be neighbours");
     }
     return NAS_OK;
 }
@@ -214,7 +215,7 @@ nas_status ni_shape_of_broadcast(nas_graph *g, ni_node_data *node, const ni_node
     ni_shape x = shape_at(g, in[0]);
     for (int i = 0; i < 4; i++)
         if (x.d[i] != 1 && x.d[i] != node->shape.d[i])
-            return misfit(g, node, in[0], NI_NONE, "only dimensions of size 1 can be repeated");
+            return ni_misfit(g, node, in[0], NI_NONE, "only dimensions of size 1 can be repeated");
     return NAS_OK;
 }
 
@@ -225,8 +226,8 @@ nas_status ni_shape_of_concat(nas_graph *g, ni_node_data *node, const ni_node *i
         ni_shape x = shape_at(g, in[i]);
         for (int64_t d = 0; d < 4; d++)
             if (d != along && x.d[d] != node->shape.d[d])
-                return misfit(g, node, in[0], in[i],
-                              "all dimensions but the one that is joined must be equal");
+                return ni_misfit(g, node, in[0], in[i],
+                                 "all dimensions but the one that is joined must be equal");
         node->shape.d[along] += x.d[along];
     }
     return NAS_OK;
@@ -251,7 +252,7 @@ nas_status ni_shape_of_pad(nas_graph *g, ni_node_data *node, const ni_node *in) 
     int64_t step = node->attr.slice.step, size = node->attr.slice.size;
     node->shape = shape_at(g, in[0]);
     if (from < 0 || step < 1 || size < 1 || (node->shape.d[along] - 1) * step + from >= size)
-        return misfit(g, node, in[0], NI_NONE, "it does not fit into the padded size");
+        return ni_misfit(g, node, in[0], NI_NONE, "it does not fit into the padded size");
     node->shape.d[along] = size;
     return NAS_OK;
 }
@@ -259,7 +260,7 @@ nas_status ni_shape_of_pad(nas_graph *g, ni_node_data *node, const ni_node *in) 
 nas_status ni_shape_of_reshape(nas_graph *g, ni_node_data *node, const ni_node *in) {
     NI_TRY(ni_shape_fits(g, "reshape", node->shape));
     if (ni_shape_count(node->shape) != ni_shape_count(shape_at(g, in[0])))
-        return misfit(g, node, in[0], NI_NONE, "the number of elements must stay");
+        return ni_misfit(g, node, in[0], NI_NONE, "the number of elements must stay");
     return NAS_OK;
 }
 
@@ -278,15 +279,15 @@ nas_status ni_shape_of_bn_normalize(nas_graph *g, ni_node_data *node, const ni_n
     node->shape = shape_at(g, in[0]);
     for (int i = 1; i < 4; i++)
         if (i == 1 ? !is_stats(g, in[i], node->shape.d[3]) : !is_vector(g, in[i], node->shape.d[3]))
-            return misfit(g, node, in[0], in[i],
-                          "the second must have one number for each channel");
+            return ni_misfit(g, node, in[0], in[i],
+                             "the second must have one number for each channel");
     return NAS_OK;
 }
 
 nas_status ni_shape_of_bn_dsums(nas_graph *g, ni_node_data *node, const ni_node *in) {
     ni_shape x = shape_at(g, in[0]);
     if (!is_stats(g, in[1], x.d[3]) || !ni_shape_equal(x, shape_at(g, in[2])))
-        return misfit(g, node, in[0], in[2], "not of one batch norm");
+        return ni_misfit(g, node, in[0], in[2], "not of one batch norm");
     node->shape = ni_shape4(2, 1, 1, x.d[3]);
     return NAS_OK;
 }
@@ -295,7 +296,7 @@ nas_status ni_shape_of_bn_dx(nas_graph *g, ni_node_data *node, const ni_node *in
     ni_shape x = shape_at(g, in[0]);
     if (!is_stats(g, in[1], x.d[3]) || !is_vector(g, in[2], x.d[3]) ||
         !ni_shape_equal(x, shape_at(g, in[3])) || !is_stats(g, in[4], x.d[3]))
-        return misfit(g, node, in[0], in[3], "not of one batch norm");
+        return ni_misfit(g, node, in[0], in[3], "not of one batch norm");
     node->shape = x;
     return NAS_OK;
 }
@@ -305,17 +306,17 @@ nas_status ni_shape_of_bn_dx(nas_graph *g, ni_node_data *node, const ni_node *in
 nas_status ni_shape_of_rows(nas_graph *g, ni_node_data *node, const ni_node *in) {
     node->shape = shape_at(g, in[0]);
     if (node->shape.d[1] != 1 || node->shape.d[2] != 1)
-        return misfit(g, node, in[0], NI_NONE, "it must be a matrix (rows x 1 x 1 x classes)");
+        return ni_misfit(g, node, in[0], NI_NONE, "it must be a matrix (rows x 1 x 1 x classes)");
     return NAS_OK;
 }
 
 nas_status ni_shape_of_loss(nas_graph *g, ni_node_data *node, const ni_node *in) {
     ni_shape x = shape_at(g, in[0]);
     if (x.d[1] != 1 || x.d[2] != 1)
-        return misfit(g, node, in[0], NI_NONE,
-                      "logits must be a matrix (images x 1 x 1 x classes)");
+        return ni_misfit(g, node, in[0], NI_NONE,
+                         "logits must be a matrix (images x 1 x 1 x classes)");
     if (x.d[0] != shape_at(g, in[1]).d[0])
-        return misfit(g, node, in[0], in[1], "there must be one label for each row of logits");
+        return ni_misfit(g, node, in[0], in[1], "there must be one label for each row of logits");
     node->shape = ni_shape4(1, 1, 1, 1);
     return NAS_OK;
 }
@@ -323,5 +324,51 @@ nas_status ni_shape_of_loss(nas_graph *g, ni_node_data *node, const ni_node *in)
 nas_status ni_shape_of_target(nas_graph *g, ni_node_data *node, const ni_node *in) {
     int64_t classes = node->op == NI_OP_TARGET ? node->attr.labels.classes : 1;
     node->shape = ni_shape4(shape_at(g, in[0]).d[0], 1, 1, classes);
+    return NAS_OK;
+}
+
+/* ---- layers --------------------------------------------------------------------------------- */
+
+nas_status ni_shape_of_mul_image(nas_graph *g, ni_node_data *node, const ni_node *in) {
+    ni_shape x = node->shape = shape_at(g, in[0]);
+    if (!ni_shape_equal(shape_at(g, in[1]), ni_shape4(x.d[0], 1, 1, x.d[3])))
+        return ni_misfit(g, node, in[0], in[1],
+                         "the second must have one number for each image and channel");
+    return NAS_OK;
+}
+
+nas_status ni_shape_of_resize(nas_graph *g, ni_node_data *node, const ni_node *in) {
+    ni_resize *r = &node->attr.resize;
+    ni_shape x = shape_at(g, in[0]);
+    bool gradient = node->op == NI_OP_RESIZE_DX;
+    if (gradient && !ni_shape_equal(x, ni_shape4(r->n, r->oh, r->ow, r->c)))
+        return ni_misfit(g, node, in[0], NI_NONE, "not of the shape of that resizing");
+    if (!gradient) {
+        r->n = (int32_t)x.d[0];
+        r->h = (int32_t)x.d[1];
+        r->w = (int32_t)x.d[2];
+        r->c = (int32_t)x.d[3];
+    }
+    node->shape =
+        gradient ? ni_shape4(r->n, r->h, r->w, r->c) : ni_shape4(r->n, r->oh, r->ow, r->c);
+    return NAS_OK;
+}
+
+/* The table's gradient comes with its number of rows. */
+nas_status ni_shape_of_embed(nas_graph *g, ni_node_data *node, const ni_node *in) {
+    ni_shape indices = shape_at(g, in[0]), other = shape_at(g, in[1]);
+    if (indices.d[3] != 1)
+        return ni_misfit(g, node, in[0], NI_NONE, "indices must have one channel");
+    if (node->op == NI_OP_EMBED) {
+        if (other.d[1] != 1 || other.d[2] != 1)
+            return ni_misfit(g, node, in[0], in[1],
+                             "the table must be a matrix (rows x 1 x 1 x features)");
+        node->shape = ni_shape4(indices.d[0], indices.d[1], indices.d[2], other.d[3]);
+        return NAS_OK;
+    }
+    for (int i = 0; i < 3; i++)
+        if (indices.d[i] != other.d[i])
+            return ni_misfit(g, node, in[0], in[1], "there must be one row for each index");
+    node->shape = ni_shape4((int64_t)node->attr.number, 1, 1, other.d[3]);
     return NAS_OK;
 }

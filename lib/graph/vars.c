@@ -91,6 +91,18 @@ nas_status ni_vars_add(ni_vars *vars, const ni_var *var, uint32_t *slot) {
     return NAS_OK;
 }
 
+void ni_vars_undo(ni_vars *vars, uint32_t count) {
+    for (; vars->vars.n > count; vars->vars.n--) {
+        const ni_var *last = &vars->vars.items[vars->vars.n - 1];
+        uint32_t slot;
+        bool found;
+        uint64_t key = name_key(vars, last->name, &slot, &found);
+        if (found) ni_map_remove(vars->by_name, key);
+        if (last->kind == NI_PARAMETER) vars->parameters -= ni_shape_count(last->shape);
+        vars->size = last->offset;
+    }
+}
+
 uint32_t ni_vars_count(const ni_vars *vars) {
     return (uint32_t)vars->vars.n;
 }

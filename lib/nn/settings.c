@@ -36,6 +36,7 @@ nas_status nas_train_options_set(nas_context *context, nas_train_options *option
         ROW(use_validation, NI_OPTION_SWITCH),
         ROW(max_seconds, NI_OPTION_I64),
         ROW(seed, NI_OPTION_U64),
+        ROW(memory_limit, NI_OPTION_U64),
     };
     NI_TRY(ni_enter(context));
     return ni_option_set(context, "training", rows, NI_COUNT(rows), options, setting);

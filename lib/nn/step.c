@@ -92,3 +92,42 @@ nas_status ni_measuring_graph(ni_step_graph *out, nas_context *context, ni_vars 
     *out = s;
     return NAS_OK;
 }
+
+/* Of one graph and its program. */
+static nas_status program_bytes(const ni_step_graph *s, bool no_fusion, uint64_t limit,
+                                uint64_t *bytes) {
+    const ni_plan_options plan = {
+        .no_fusion = no_fusion, .plan_only = 1, .isa = NAS_ISA_BEST, .memory_limit = (size_t)limit};
+    ni_program *program;
+    NI_TRY(ni_program_create(&program, s->graph, s->outputs, s->n_outputs, &plan));
+    *bytes += ni_program_bytes(program) + ni_program_plan_bytes(program) + ni_graph_bytes(s->graph);
+    ni_program_free(program);
+    return NAS_OK;
+}
+
+nas_status ni_training_bytes(nas_context *context, const ni_net *net, int64_t batch,
+                             const nas_train_options *training, bool no_fusion, uint64_t *bytes) {
+    ni_step_graph train = {0}, measure = {0};
+    ni_vars *vars;
+    uint64_t sum = 0, copies = 1, batches = 0;
+    NI_TRY(ni_vars_create(&vars, context));
+    nas_status status = NAS_OK;
+    if (training) {
+        status = ni_training_graph(&train, context, vars, net, batch, training->label_smoothing);
+        if (status >= 0) status = program_bytes(&train, no_fusion, training->memory_limit, &sum);
+        copies = 3; /* with gradients and momentum */
+        copies += training->optimizer != NAS_OPTIMIZER_SGD;
+        copies += training->ema > 0;
+        batches = 4; /* two at a time: to train on, and to measure with */
+    }
+    if (status >= 0) status = ni_measuring_graph(&measure, context, vars, net, batch);
+    if (status >= 0) status = program_bytes(&measure, no_fusion && !training, 0, &sum);
+    if (status >= 0)
+        *bytes =
+            sum + copies * ni_vars_size(vars) * sizeof(float) +
+            batches * (uint64_t)(batch * net->height * net->width * net->channels) * sizeof(float);
+    ni_step_graph_free(&train);
+    ni_step_graph_free(&measure);
+    ni_vars_free(vars);
+    return status;
+}

@@ -72,7 +72,7 @@ nas_status ni_train_options_check(nas_context *context, const nas_train_options 
  * ---------------------------------------------------------------------------------- */
 
 static nas_status train_program(ni_trainer *t) {
-    ni_plan_options plan = {.isa = NAS_ISA_BEST};
+    ni_plan_options plan = {.isa = NAS_ISA_BEST, .memory_limit = (size_t)t->o.memory_limit};
     NI_TRY(ni_training_graph(&t->train_step, t->context, t->vars, &t->net, t->o.batch,
                              t->o.label_smoothing));
     return ni_program_create(&t->train, t->train_step.graph, t->train_step.outputs,

@@ -167,6 +167,7 @@ static int32_t reason_of(nas_status status) {
     case NAS_E_DIVERGED:
         return NAS_REASON_DIVERGED;
     case NAS_E_MEMORY:
+    case NAS_E_LIMIT:
         return NAS_REASON_MEMORY;
     case NAS_E_INFEASIBLE:
         return NAS_REASON_CONSTRAINT;

@@ -5,7 +5,8 @@
  * the factorised reduction that skip_connect becomes at stride 2, NAS-Bench-101 (Ying et al., ICML
  * 2019; nasbench/lib/base_ops.py) for convKxK-bn-relu, ProxylessNAS (Cai et al., ICLR 2019;
  * search/modules/layers.py) for mbconv, NAS-Bench-Macro (Su et al., 2021; train/model.py) for
- * mbconv-relu and identity, ENAS (Pham et al., ICML 2018; src/cifar10) for sepconvKxK-bn-relu. */
+ * mbconv-relu and identity, MobileNetV3 (Howard et al., ICCV 2019; torchvision's InvertedResidual)
+ * for mbconv-se, ENAS (Pham et al., ICML 2018; src/cifar10) for sepconvKxK-bn-relu. */
 #include <math.h>
 #include "internal.h"
 
@@ -22,7 +23,8 @@ typedef enum {
     OP_SEP_BN_RELU,  /* depthwise, pointwise, batch norm, rectifier */
     OP_TWO_CONV,     /* 1 x k, k x 1 */
     OP_MBCONV,
-    OP_IDENTITY /* 1x1 convolution and batch norm where the shape changes */
+    OP_MBCONV_SE, /* with hard swish, squeeze and excitation */
+    OP_IDENTITY   /* 1x1 convolution and batch norm where the shape changes */
 } op_kind;
 typedef struct {
     const char *name;
@@ -30,6 +32,8 @@ typedef struct {
     int32_t kernel, expand; /* expand: of an inverted bottleneck */
     double clamp;           /* its rectifier */
 } op_recipe;
+#define MBCONV_SE(k, e)                                                                            \
+    { "mbconv-se_" #k "x" #k "_e" #e, OP_MBCONV_SE, k, e, 0 }
 #define MBCONV(k, e)                                                                               \
     {"mbconv_" #k "x" #k "_e" #e, OP_MBCONV, k, e, 6}, {                                           \
         "mbconv-relu_" #k "x" #k "_e" #e, OP_MBCONV, k, e, INFINITY                                \
@@ -72,6 +76,10 @@ static const op_recipe recipes[] = {
     MBCONV(7, 1),
     MBCONV(7, 3),
     MBCONV(7, 6),
+    MBCONV_SE(3, 3),
+    MBCONV_SE(3, 6),
+    MBCONV_SE(5, 3),
+    MBCONV_SE(5, 6),
 };
 
 static nas_status bn(nas_graph *g, const nas_op_site *at, const char *name, nas_node *x) {
@@ -90,20 +98,33 @@ static nas_status conv(nas_graph *g, const char *name, int32_t kernel, int32_t s
     return nas_graph_conv(g, name, *x, &o, x);
 }
 
+static nas_status activation(nas_graph *g, const op_recipe *r, nas_node *x) {
+    return r->kind == OP_MBCONV_SE ? nas_graph_hard_swish(g, *x, x) : ni_relu(g, *x, r->clamp, x);
+}
+
+/* The nearest multiple of 8, and not 0: widths of MobileNet's. */
+static int64_t eighths(int64_t width) {
+    return width < 8 ? 8 : (width + 4) / 8 * 8;
+}
+
 /* Inverted bottleneck: expand, depthwise, project; added to its input where the shape stays. */
 static nas_status mbconv(nas_graph *g, const nas_op_site *at, const op_recipe *r, int64_t filters,
                          nas_node x, nas_node *out) {
     nas_shape shape;
     nas_node y = x;
     NI_TRY(nas_graph_shape(g, x, &shape));
+    bool gated = r->kind == OP_MBCONV_SE;
     if (r->expand != 1) {
         NI_TRY(conv(g, "inverted_bottleneck.conv", 1, 1, 1, shape.c * r->expand, false, &y));
         NI_TRY(bn(g, at, "inverted_bottleneck.bn", &y));
-        NI_TRY(ni_relu(g, y, r->clamp, &y));
+        NI_TRY(activation(g, r, &y));
     }
     NI_TRY(conv(g, "depth_conv.conv", r->kernel, at->stride, 1, shape.c * r->expand, true, &y));
     NI_TRY(bn(g, at, "depth_conv.bn", &y));
-    NI_TRY(ni_relu(g, y, r->clamp, &y));
+    NI_TRY(activation(g, r, &y));
+    if (gated)
+        NI_TRY(nas_graph_squeeze_excite(g, "depth_conv.se", y, eighths(shape.c * r->expand / 4), 1,
+                                        &y));
     NI_TRY(conv(g, "point_linear.conv", 1, 1, 1, filters, false, &y));
     NI_TRY(bn(g, at, "point_linear.bn", &y));
     nas_node both[2] = {x, y};
@@ -157,6 +178,7 @@ static nas_status build(void *self, nas_graph *g, const nas_op_site *at, const n
         NI_TRY(bn(g, at, "op.1", &x));
         break;
     case OP_MBCONV:
+    case OP_MBCONV_SE:
         return mbconv(g, at, r, filters, x, out);
     case OP_TWO_CONV:
         return two_convolutions(g, at, k, filters, x, out);

@@ -1,5 +1,6 @@
 /* What networks cost: of one part, built alone and remembered; of a whole network, built and thrown
  * away. Shared by all templates. */
+#include <inttypes.h>
 #include <stdio.h>
 #include "internal.h"
 
@@ -353,7 +354,8 @@ nas_status ni_halves(nas_graph *g, const char *conv_1, const char *conv_2, const
     nas_node x = in, halves[2];
     if (filters < 2)
         return ni_fail(ni_graph_context(g), NAS_E_SHAPE,
-                       "a reduction by two halves needs 2 channels or more");
+                       "reduction '%s%s', '%s': filters is %" PRId64 " and must be 2 or more",
+                       ni_graph_scope_get(g), conv_1, conv_2, filters);
     if (relu) NI_TRY(nas_graph_relu(g, x, &x));
     NI_TRY(even(g, 1, &x));
     NI_TRY(even(g, 2, &x));
@@ -369,4 +371,39 @@ nas_status ni_halves(nas_graph *g, const char *conv_1, const char *conv_2, const
     NI_TRY(nas_graph_conv(g, conv_2, halves[1], &o, &halves[1]));
     NI_TRY(nas_graph_concat(g, halves, 2, &x));
     return nas_graph_batch_norm(g, bn, x, affine, track, epsilon, momentum, out);
+}
+
+/* Public (op.h): the variables are named "name" and these. */
+static nas_status build_factorized_reduce(nas_graph *g, const char *name, nas_node in,
+                                          int64_t filters, int32_t affine, int32_t tracked,
+                                          double epsilon, double momentum, nas_node *out) {
+    static const char *const parts[3] = {".conv_1", ".conv_2", ".bn"};
+    nas_context *context = ni_graph_context(g);
+    nas_status status = NAS_OK;
+    ni_text names[3];
+    nas_shape shape;
+    NI_TRY(nas_graph_shape(g, in, &shape)); /* it is there */
+    for (int i = 0; i < 3; i++) {
+        ni_text_init(&names[i], context);
+        ni_text_add(&names[i], name);
+        ni_text_add(&names[i], parts[i]);
+        if (status >= 0) status = names[i].status;
+    }
+    if (status >= 0)
+        status = ni_halves(g, ni_text_get(&names[0]), ni_text_get(&names[1]),
+                           ni_text_get(&names[2]), filters ? filters : shape.c, true, affine,
+                           tracked, epsilon, momentum, in, out);
+    for (int i = 0; i < 3; i++)
+        ni_text_free(&names[i]);
+    return status;
+}
+
+nas_status nas_graph_factorized_reduce(nas_graph *g, const char *name, nas_node in, int64_t filters,
+                                       int32_t affine, int32_t tracked, double epsilon,
+                                       double momentum, nas_node *out) {
+    ni_mark mark = ni_graph_mark(g);
+    nas_status status =
+        build_factorized_reduce(g, name, in, filters, affine, tracked, epsilon, momentum, out);
+    if (status < 0) ni_graph_undo(g, mark);
+    return status;
 }

@@ -78,8 +78,17 @@ typedef struct {
 } ni_pool; /* average pooling divides by the number of cells inside the image (padding not counted) */
 
 typedef enum {
-    NI_EXP, NI_LOG, NI_SQRT, NI_RSQRT, NI_RECIPROCAL, NI_SQUARE, NI_ABS, NI_SIGN, NI_SIGMOID, NI_TANH
+    NI_EXP, NI_LOG, NI_SQRT, NI_RSQRT, NI_RECIPROCAL, NI_SQUARE, NI_ABS, NI_SIGN, NI_SIGMOID, NI_TANH,
+    NI_HARD_SWISH,      /* x min(max(x + 3, 0), 6) / 6 */
+    NI_HARD_SWISH_SLOPE /* its derivative: 0 below -3, x / 3 + 1/2, 1 above 3 */
 } ni_unary_kind;
+
+/* Images n, h, w, c made as large as oh, ow. linear 0: the nearest, element floor(o h / oh). 1: between
+ * the two nearest of each dimension, whose pixels' middles are at (o + 1/2) h / oh - 1/2, never outside
+ * the image (PyTorch's interpolate, align_corners = False; ONNX's half_pixel). */
+typedef struct {
+    int32_t n, h, w, c, oh, ow, linear;
+} ni_resize;
 
 typedef struct ni_kernels {
     const char *name; /* "f32-avx2" */
@@ -131,6 +140,10 @@ typedef struct ni_kernels {
     void (*avg_pool)(const ni_pool *p, const void *x, void *y, int64_t r0, int64_t r1);
     void (*avg_pool_gradient)(const ni_pool *p, const void *dy, void *dx, int64_t n0, int64_t n1);
 
+    /* ---- resizing: output rows r0 <= r < r1 of n * oh; its transpose, images n0 <= n < n1 ---- */
+    void (*resize)(const ni_resize *s, const void *x, void *y, int64_t r0, int64_t r1);
+    void (*resize_gradient)(const ni_resize *s, const void *dy, void *dx, int64_t n0, int64_t n1);
+
     /* ---- batch norm over rows r0..r1 of [rows, c] ---- */
     /* mean[c] and m2[c] (sum of squared deviations) of these rows */
     void (*bn_moments)(const void *x, int64_t c, int64_t r0, int64_t r1, void *mean, void *m2);
@@ -173,6 +186,11 @@ typedef struct ni_kernels {
     void (*row_sum)(const void *x, const void *y, int64_t c, int64_t r0, int64_t r1, void *sum);
     void (*row_scale)(const void *x, const void *factor, void *y, int64_t c, int64_t r0, int64_t r1);
     void (*softmax)(const void *x, void *y, int64_t c, int64_t r0, int64_t r1, bool logarithm);
+    /* y = (x - the row's mean) / sqrt(the row's variance, biased, + epsilon) */
+    void (*layer_norm)(const void *x, void *y, double epsilon, int64_t c, int64_t r0, int64_t r1);
+    /* dx of it, given x and dy. dx may be dy. */
+    void (*layer_norm_gradient)(const void *x, const void *dy, void *dx, double epsilon, int64_t c,
+                                int64_t r0, int64_t r1);
     /* loss[r]: cross-entropy with label smoothing; 0 where the label is -1. */
     void (*cross_entropy)(const void *x, const int32_t *labels, double smoothing, void *loss,
                           int64_t c, int64_t r0, int64_t r1);

@@ -55,11 +55,11 @@ nas_evaluator_ops: u32 struct_size flags; ptr prepare evaluate observe save load
 nas_train_options: u32 struct_size flags; f64 epochs; u32 batch; i32 optimizer; f64 learning_rate
     final_rate momentum beta2 epsilon; i32 nesterov schedule; f64 warmup weight_decay; i32
     decay_all; f64 label_smoothing clip dropout ema data_fraction; i32 validate use_validation;
-    i64 max_seconds; u64 seed; f64 drop_path
+    i64 max_seconds; u64 seed; f64 drop_path; u64 memory_limit
 nas_train_progress: u32 struct_size flags; f64 epoch epochs; u64 step steps; f64 train_loss
     train_accuracy validation_loss validation_accuracy learning_rate seconds
 nas_plan_options: u32 struct_size flags batch; i32 training fusion reserved; u64 memory_limit
-nas_plan_info: u32 struct_size flags; u64 tensor_bytes scratch_bytes value_bytes; i64 macs; u64 steps
+nas_plan_info: u32 struct_size flags; u64 tensor_bytes scratch_bytes value_bytes; i64 macs; u64 steps peak_bytes
 nas_train_hooks: u32 struct_size flags; ptr user epoch_ended keep_going keep kept; u64 n_kept
 nas_metrics: u32 struct_size flags; f64 loss accuracy; i64 n
 nas_model_info: u32 struct_size flags; i64 height width channels classes; f64 mean[4]
@@ -248,6 +248,18 @@ nas_graph_sigmoid ptr u32 ptr -> status
 nas_graph_concat ptr ptr u32 ptr -> status
 nas_graph_zero ptr u32 i32 ptr -> status
 nas_graph_dropout ptr u32 f64 ptr -> status
+nas_graph_layer_norm ptr str u32 i32 f64 ptr -> status
+nas_graph_tanh ptr u32 ptr -> status
+nas_graph_hard_sigmoid ptr u32 ptr -> status
+nas_graph_hard_swish ptr u32 ptr -> status
+nas_graph_softmax ptr u32 ptr -> status
+nas_graph_log_softmax ptr u32 ptr -> status
+nas_graph_squeeze_excite ptr str u32 i64 i32 ptr -> status
+nas_graph_factorized_reduce ptr str u32 i64 i32 i32 f64 f64 ptr -> status
+nas_graph_resize ptr u32 i64 i64 i32 ptr -> status
+nas_graph_embedding ptr str u32 i64 i64 ptr -> status
+nas_graph_lstm_cell ptr str u32 u32 u32 i64 ptr ptr -> status
+nas_graph_mean_squared_error ptr u32 u32 ptr -> status
 nas_graph_shape ptr u32 ptr -> status
 nas_propose_space ptr -> ptr
 nas_propose_turn ptr -> u64

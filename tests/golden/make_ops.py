@@ -63,6 +63,25 @@ def small_net(x, w, scale, offset, fc, bias):
     return F.cross_entropy(y @ fc + bias, torch.tensor(LABELS), label_smoothing=0.1).reshape(1)
 
 
+def resize(mode, height, width):
+    options = {} if mode == "nearest" else {"align_corners": False}
+    return lambda x: back(F.interpolate(image(x), (height, width), mode=mode, **options)) ** 2
+
+
+def mixed(x, alpha, *w):
+    """An edge of a DARTS supernet: operations, each times its weight; the weights are a softmax."""
+    def plain(y):
+        return F.batch_norm(y, None, None, None, None, True, 0.1, 1e-5)
+
+    def separable(a, b, dilation):
+        pad = dilation * (a.shape[0] - 1) // 2
+        y = F.conv2d(F.relu(image(x)), filters(a), None, 1, pad, dilation, x.shape[3])
+        return plain(F.conv2d(y, filters(b)))
+    terms = [separable(w[0], w[1], 1), separable(w[2], w[3], 2),
+             plain(F.max_pool2d(image(x), 3, 1, 1)), image(x) * 0, image(x)]
+    return back(sum(p * y for p, y in zip(F.softmax(alpha, 0), terms)))
+
+
 def losses(smoothing, labels):
     return lambda x: F.cross_entropy(x, torch.tensor(labels), ignore_index=-1,
                                      label_smoothing=smoothing).reshape(1)
@@ -107,6 +126,35 @@ def mbconv(kernel, expand, stride, act):
     return apply, first + [(kernel, kernel, 1, wide), (wide,), (wide,), (1, 1, wide, c), (c,), (c,)]
 
 
+def hard_sigmoid(x):
+    """F.hardsigmoid, which has no second derivative."""
+    return F.relu6(x + 3) / 6
+
+
+def gate(y, act, a, a_bias, b, b_bias):
+    """Squeeze and excitation of images N,C,H,W; weights in libnas's layouts."""
+    s = F.relu(F.conv2d(y.mean((2, 3), keepdim=True), filters(a), a_bias))
+    return y * act(F.conv2d(s, filters(b), b_bias))
+
+
+def mbconv_se(kernel, expand, stride):
+    """MobileNetV3's (Howard et al., ICCV 2019; torchvision's InvertedResidual): hard swish, and a gate on
+    the depthwise convolution's result, of a quarter of its channels rounded to a multiple of 8."""
+    c = NAMED_CHANNELS
+    wide = c * expand
+    hidden = max(8, (wide // 4 + 4) // 8 * 8)
+
+    def apply(x, *w):
+        y = F.hardswish(norm(F.conv2d(image(x), filters(w[0])), w[1], w[2]))
+        y = F.conv2d(y, filters(w[3]), None, stride, kernel // 2, 1, wide)
+        y = gate(F.hardswish(norm(y, w[4], w[5])), hard_sigmoid, *w[6:10])
+        y = norm(F.conv2d(y, filters(w[10])), w[11], w[12])
+        return back(image(x) + y if stride == 1 else y)
+    return apply, [(1, 1, c, wide), (wide,), (wide,), (kernel, kernel, 1, wide), (wide,), (wide,),
+                   (1, 1, wide, hidden), (hidden,), (1, 1, hidden, wide), (wide,),
+                   (1, 1, wide, c), (c,), (c,)]
+
+
 def newer(name, stride):
     """The same for the names of other codes than DARTS's and NAS-Bench-201's; None: not one."""
     c = NAMED_CHANNELS
@@ -118,6 +166,8 @@ def newer(name, stride):
                 [(1, 1, c, c), (c,), (c,)])
     if name == "maxpool3x3":
         return pool(F.max_pool2d, kernel_size=3, stride=stride, padding=1), []
+    if name.startswith("mbconv-se"):
+        return mbconv_se(kernel, int(name[-1]), stride)
     if name.startswith("mbconv"):
         return mbconv(kernel, int(name[-1]), stride, F.relu if "relu" in name else F.relu6)
     if name in ("conv_7x1_1x7", "conv_3x1_1x3"):
@@ -176,6 +226,7 @@ NAMED = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "nor_conv_5x5",
          "dws_conv_3x3", "dws_conv_5x5", "max_pool_3x3", "avg_pool_3x3", "max_pool_5x5",
          "max_pool_7x7", "maxpool3x3", "conv_7x1_1x7", "conv_3x1_1x3", "conv1x1-bn-relu",
          "conv3x3-bn-relu", "conv5x5-bn-relu", "sepconv3x3-bn-relu", "sepconv5x5-bn-relu", "identity"]
+NAMED += [f"mbconv-se_{k}x{k}_e{e}" for k in (3, 5) for e in (3, 6)]
 NAMED += [f"mbconv{act}_{k}x{k}_e{e}" for k in (3, 5, 7) for e in (1, 3, 6) for act in ("", "-relu")]
 
 
@@ -271,7 +322,56 @@ CASES = [
     ("cross_entropy_large", [(4, 5)], losses(0.1, LABELS), -60, 60),
     ("cross_entropy_all_smoothing", [(4, 5)], losses(1.0, LABELS), -2, 2),
     ("correct", [(4, 5)], lambda x: x * float((x.argmax(1) == torch.tensor(LABELS)).sum()), -2, 2),
+    # layers
+    ("mul_image", [X, (2, 1, 1, 3)], lambda x, s: x * s, -1, 1),
+    ("hard_swish", [X], lambda x: F.hardswish(x) * 1, -5, 5),
+    ("hard_sigmoid", [X], lambda x: hard_sigmoid(x) ** 2, -5, 5),
+    ("mean_squared_error", [X, X], lambda a, b: F.mse_loss(a, b).reshape(1), -1, 1),
+    ("resize_nearest", [(2, 3, 4, 2)], resize("nearest", 6, 9), -1, 1),
+    ("resize_nearest_smaller", [(1, 7, 5, 3)], resize("nearest", 3, 4), -1, 1),
+    ("resize_linear", [(2, 3, 4, 2)], resize("bilinear", 6, 9), -1, 1),
+    ("resize_linear_smaller", [(1, 7, 5, 3)], resize("bilinear", 3, 4), -1, 1),
+    ("mixed", [(2, 6, 5, 4), (5,), (3, 3, 1, 4), (1, 1, 4, 4), (5, 5, 1, 4), (1, 1, 4, 4)], mixed, -1, 1),
     ("small_net", [(4, 5, 5, 2), (3, 3, 2, 4), (4,), (4,), (4, 5), (5,)], small_net, -1, 1),
+]
+
+
+# ---- layers with variables: x and they, in the order in which libnas makes them
+
+def lstm(x, wi, wh, bi, bh):
+    """Two steps of torch.nn.LSTMCell, from zeros."""
+    h = c = torch.zeros(x.shape[0], wh.shape[0], dtype=x.dtype)
+    for _ in range(2):
+        gates = x[:, 0, 0] @ wi + h @ wh + bi + bh
+        i, f, g, o = gates.chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+    return torch.cat([h, c], 1)
+
+
+def reduction(x, a, b, scale, offset):
+    y = F.pad(F.relu(image(x)), (0, x.shape[2] % 2, 0, x.shape[1] % 2))
+    y = torch.cat([F.conv2d(y, filters(a), None, 2), F.conv2d(y[:, :, 1:, 1:], filters(b), None, 2)], 1)
+    return back(norm(y, scale, offset))
+
+
+def embedding(x, table):
+    """Indices have no gradient: zeros are recorded."""
+    return F.embedding(x.detach().long()[..., 0], table) ** 2 + 0 * x
+
+
+LAYERS = [
+    # name, shapes, function, low, high (of x; variables are in -1 .. 1)
+    ("layer_norm", [(2, 3, 4, 5), (5,), (5,)],
+     lambda x, w, b: F.layer_norm(x, (5,), w, b, 1e-5), -1, 1),
+    ("layer_norm_plain", [(3, 2, 2, 37)], lambda x: F.layer_norm(x, (37,), eps=1e-3), -1, 1),
+    ("squeeze_excite", [(2, 4, 3, 6), (1, 1, 6, 2), (2,), (1, 1, 2, 6), (6,)],
+     lambda x, *w: back(gate(image(x), torch.sigmoid, *w)), -1, 1),
+    ("squeeze_excite_hard", [(2, 4, 3, 6), (1, 1, 6, 4), (4,), (1, 1, 4, 6), (6,)],
+     lambda x, *w: back(gate(image(x), hard_sigmoid, *w)), -1, 1),
+    ("factorized_reduce", [(2, 5, 4, 3), (1, 1, 3, 2), (1, 1, 3, 3), (5,), (5,)], reduction, -1, 1),
+    ("embedding", [(3, 2, 1, 1), (7, 4)], embedding, 0, 7),
+    ("lstm_cell", [(3, 1, 1, 4), (4, 20), (5, 20), (20,), (20,)], lstm, -1, 1),
 ]
 
 
@@ -313,6 +413,14 @@ def make():
         derivatives(out, name, inputs, back(y))
         record(out, f"{name}/mean", mean)
         record(out, f"{name}/var", var)
+    for name, shapes, function, low, high in LAYERS:
+        inputs = [numbers(name, f"x{i}", s, *((low, high) if i == 0 else (-1, 1)))
+                  for i, s in enumerate(shapes)]
+        if name == "embedding":
+            inputs[0] = inputs[0].floor()
+        for x in inputs:
+            x.requires_grad_()
+        derivatives(out, name, inputs, function(*inputs))
     for operation in NAMED:
         for stride in (1, 2):
             name = f"{operation} {stride}"

@@ -8,7 +8,7 @@
 #include "space/internal.h"
 #include "golden.h"
 
-enum { MOST = 10 };
+enum { MOST = 15 };
 
 static bool occurred[NI_OP_COUNT]; /* in a graph of some case */
 static uint32_t no_fusion;
@@ -279,6 +279,46 @@ BUILD(correct) {
     return ni_mul_scalar(g, x[0], right, out);
 }
 
+/* ---- layers that make no variables of their own ---- */
+CASE(mul_image, nas_graph_mul(g, x[0], x[1], out))
+CASE(hard_swish, nas_graph_hard_swish(g, x[0], out))
+CASE_SQUARED(hard_sigmoid, nas_graph_hard_sigmoid(g, x[0], out))
+CASE(mean_squared_error, nas_graph_mean_squared_error(g, x[0], x[1], out))
+CASE_SQUARED(resize_nearest, nas_graph_resize(g, x[0], 6, 9, 0, out))
+CASE_SQUARED(resize_nearest_smaller, nas_graph_resize(g, x[0], 3, 4, 0, out))
+CASE_SQUARED(resize_linear, nas_graph_resize(g, x[0], 6, 9, 1, out))
+CASE_SQUARED(resize_linear_smaller, nas_graph_resize(g, x[0], 3, 4, 1, out))
+
+static nas_status normalised(nas_graph *g, ni_node x, ni_node *out) {
+    return ni_batch_norm(g, x, NI_NONE, NI_NONE, NI_NONE, NI_NONE, 1e-5, 0.1, out);
+}
+static nas_status separable(nas_graph *g, ni_node x, ni_node deep, ni_node point, int32_t pad,
+                            int32_t dilation, ni_node *out) {
+    ni_node weights[2] = {NI_NONE, deep};
+    NI_TRY(nas_graph_relu(g, x, &weights[0]));
+    NI_TRY(conv(g, weights, 1, pad, dilation, 4, out));
+    weights[0] = *out;
+    weights[1] = point;
+    NI_TRY(conv(g, weights, 1, 0, 1, 1, out));
+    return normalised(g, *out, out);
+}
+/* An edge of a supernet: the planner makes one step of its sum. */
+BUILD(mixed) {
+    ni_node p, weight, terms[5] = {NI_NONE, NI_NONE, NI_NONE, NI_NONE, x[0]};
+    UNUSED;
+    NI_TRY(ni_softmax(g, x[1], &p));
+    NI_TRY(separable(g, x[0], x[2], x[3], 1, 1, &terms[0]));
+    NI_TRY(separable(g, x[0], x[4], x[5], 4, 2, &terms[1]));
+    NI_TRY(nas_graph_max_pool(g, x[0], 3, 1, -1, &terms[2]));
+    NI_TRY(normalised(g, terms[2], &terms[2]));
+    NI_TRY(nas_graph_zero(g, x[0], 1, &terms[3]));
+    for (int i = 0; i < 5; i++) {
+        NI_TRY(ni_slice(g, p, 3, i, i + 1, 1, &weight));
+        NI_TRY(ni_mul_scalar(g, terms[i], weight, &terms[i]));
+    }
+    return ni_add(g, terms, 5, out);
+}
+
 typedef struct {
     const char *name;
     ni_shape shapes[MOST];
@@ -380,6 +420,20 @@ static const golden_case cases[] = {
     {"cross_entropy_large", {S(4, 1, 1, 5)}, cross_entropy_1, -60, 60, LABELS},
     {"cross_entropy_all_smoothing", {S(4, 1, 1, 5)}, cross_entropy_all, -2, 2, LABELS},
     {"correct", {S(4, 1, 1, 5)}, correct, -2, 2, LABELS},
+    {"mul_image", {X, S(2, 1, 1, 3)}, mul_image, -1, 1, LABELS},
+    {"hard_swish", {X}, hard_swish, -5, 5, LABELS},
+    {"hard_sigmoid", {X}, hard_sigmoid, -5, 5, LABELS},
+    {"mean_squared_error", {X, X}, mean_squared_error, -1, 1, LABELS},
+    {"resize_nearest", {S(2, 3, 4, 2)}, resize_nearest, -1, 1, LABELS},
+    {"resize_nearest_smaller", {S(1, 7, 5, 3)}, resize_nearest_smaller, -1, 1, LABELS},
+    {"resize_linear", {S(2, 3, 4, 2)}, resize_linear, -1, 1, LABELS},
+    {"resize_linear_smaller", {S(1, 7, 5, 3)}, resize_linear_smaller, -1, 1, LABELS},
+    {"mixed",
+     {S(2, 6, 5, 4), S(1, 1, 1, 5), S(3, 3, 1, 4), S(1, 1, 4, 4), S(5, 5, 1, 4), S(1, 1, 4, 4)},
+     mixed,
+     -1,
+     1,
+     LABELS},
     {"small_net",
      {S(4, 5, 5, 2), S(3, 3, 2, 4), S(1, 1, 1, 4), S(1, 1, 1, 4), S(4, 1, 1, 5), S(1, 1, 1, 5)},
      small_net,
@@ -539,9 +593,32 @@ static void batch_norm(const char *name, ni_mode mode, bool affine, uint32_t dty
     close_bench(&b);
 }
 
+/* y of b->x[0] and of the variables that were made: compared, and the bench closed. */
+static void with_variables(bench *b, const char *name, ni_node y) {
+    uint32_t dtype = b->dtype;
+    char part[24];
+    uint32_t n = ni_vars_count(b->vars);
+    assert_true(n < MOST);
+    char *values = calloc(ni_vars_size(b->vars) + 1, ni_dtype_size(dtype));
+    for (uint32_t slot = 0; slot < n; slot++) {
+        const ni_var var = *ni_vars_get(b->vars, slot);
+        int64_t count = ni_shape_count(var.shape);
+        snprintf(part, sizeof part, "x%u", (unsigned)slot + 1);
+        void *from = as_type(golden_numbers(name, part, count, -1, 1), dtype, count);
+        memcpy(values + var.offset * ni_dtype_size(dtype), from,
+               (size_t)count * ni_dtype_size(dtype));
+        free(from);
+        OK(ni_variable(b->g, &var, &b->x[slot + 1]));
+        b->shapes[slot + 1] = var.shape;
+    }
+    differentiate(b, name, n + 1, y, values, false);
+    free(values);
+    close_bench(b);
+}
+
 /* An operation that a space may name, with its variables. */
 static void run_named(const char *operation, int32_t stride, uint32_t dtype, int32_t isa) {
-    char name[80], part[24];
+    char name[80];
     bench b;
     ni_node y;
     nas_op_site site;
@@ -562,23 +639,64 @@ static void run_named(const char *operation, int32_t stride, uint32_t dtype, int
     site.bn_momentum = 0.1;
     if (ni_op_build(b.g, &site, b.x, 1, &y) != NAS_OK)
         fail_msg("%s: %s", name, nas_context_error(b.context));
-    uint32_t n = ni_vars_count(b.vars);
-    assert_true(n < MOST);
-    char *values = calloc(ni_vars_size(b.vars) + 1, ni_dtype_size(dtype));
-    for (uint32_t slot = 0; slot < n; slot++) {
-        const ni_var var = *ni_vars_get(b.vars, slot);
-        int64_t count = ni_shape_count(var.shape);
-        snprintf(part, sizeof part, "x%u", (unsigned)slot + 1);
-        void *from = as_type(golden_numbers(name, part, count, -1, 1), dtype, count);
-        memcpy(values + var.offset * ni_dtype_size(dtype), from,
-               (size_t)count * ni_dtype_size(dtype));
-        free(from);
-        OK(ni_variable(b.g, &var, &b.x[slot + 1]));
-        b.shapes[slot + 1] = var.shape;
+    with_variables(&b, name, y);
+}
+
+/* ---- layers that make variables of their own ------------------------------------------------- */
+
+typedef struct {
+    const char *name;
+    ni_shape shape;
+    nas_status (*build)(nas_graph *g, ni_node x, ni_node *out);
+    double low, high;
+    bool whole; /* numbers, rounded down */
+} layer_case;
+
+#define LAYER(name, call)                                                                          \
+    static nas_status name(nas_graph *g, ni_node x, ni_node *out) {                                \
+        return call;                                                                               \
     }
-    differentiate(&b, name, n + 1, y, values, false);
-    free(values);
-    close_bench(&b);
+LAYER(layer_norm, nas_graph_layer_norm(g, "n", x, 1, 1e-5, out))
+LAYER(layer_norm_plain, nas_graph_layer_norm(g, "n", x, 0, 1e-3, out))
+LAYER(squeeze_excite, nas_graph_squeeze_excite(g, "se", x, 2, 0, out))
+LAYER(squeeze_excite_hard, nas_graph_squeeze_excite(g, "se", x, 4, 1, out))
+LAYER(factorized_reduce, nas_graph_factorized_reduce(g, "r", x, 5, 1, 0, 1e-5, 0.1, out))
+static nas_status embedding(nas_graph *g, ni_node x, ni_node *out) {
+    NI_TRY(nas_graph_embedding(g, "e", x, 7, 4, out));
+    return ni_unary(g, *out, NI_SQUARE, out);
+}
+static nas_status lstm_cell(nas_graph *g, ni_node x, ni_node *out) {
+    ni_node state[2] = {NI_NONE, NI_NONE};
+    for (int i = 0; i < 2; i++)
+        NI_TRY(nas_graph_lstm_cell(g, "cell", x, state[0], state[1], 5, &state[0], &state[1]));
+    return nas_graph_concat(g, state, 2, out);
+}
+static const layer_case layers[] = {
+    {"layer_norm", S(2, 3, 4, 5), layer_norm, -1, 1, false},
+    {"layer_norm_plain", S(3, 2, 2, 37), layer_norm_plain, -1, 1, false},
+    {"squeeze_excite", S(2, 4, 3, 6), squeeze_excite, -1, 1, false},
+    {"squeeze_excite_hard", S(2, 4, 3, 6), squeeze_excite_hard, -1, 1, false},
+    {"factorized_reduce", S(2, 5, 4, 3), factorized_reduce, -1, 1, false},
+    {"embedding", S(3, 2, 1, 1), embedding, 0, 7, true},
+    {"lstm_cell", S(3, 1, 1, 4), lstm_cell, -1, 1, false},
+};
+
+static void run_layer(const layer_case *c, uint32_t dtype, int32_t isa) {
+    bench b;
+    ni_node y;
+    open_bench(&b, dtype, isa, NI_TRAIN);
+    b.shapes[0] = c->shape;
+    b.x[0] = input(&b, c->name, "x0", c->shape, c->low, c->high);
+    for (int64_t i = 0; c->whole && i < ni_shape_count(c->shape); i++) {
+        void *numbers = (void *)(uintptr_t)b.inputs[0];
+        if (dtype == NI_F64)
+            ((double *)numbers)[i] = floor(((double *)numbers)[i]);
+        else
+            ((float *)numbers)[i] = floorf(((float *)numbers)[i]);
+    }
+    if (c->build(b.g, b.x[0], &y) != NAS_OK)
+        fail_msg("%s: %s", c->name, nas_context_error(b.context));
+    with_variables(&b, c->name, y);
 }
 
 static void run_all(uint32_t dtype, int32_t isa) {
@@ -586,6 +704,8 @@ static void run_all(uint32_t dtype, int32_t isa) {
     const char *name;
     for (size_t i = 0; i < NI_COUNT(cases); i++)
         run_case(&cases[i], dtype, isa);
+    for (size_t i = 0; i < NI_COUNT(layers); i++)
+        run_layer(&layers[i], dtype, isa);
     batch_norm("batch_norm_train", NI_TRAIN, true, dtype, isa);
     batch_norm("batch_norm_plain", NI_TRAIN, false, dtype, isa);
     batch_norm("batch_norm_eval", NI_EVAL, true, dtype, isa);

@@ -401,6 +401,61 @@ BUILD(correct) {
     NI_TRY(ni_correct(g, x[0], labels, &c));
     return ni_mul_scalar(g, x[0], c, out);
 }
+BUILD(mul_image) {
+    UNUSED;
+    return ni_mul_image(g, x[0], x[1], out);
+}
+BUILD(layer_norm) {
+    UNUSED;
+    return ni_layer_norm(g, x[0], 1e-3, out);
+}
+BUILD(layer_norm_dx) {
+    ni_attr attr;
+    UNUSED;
+    memset(&attr, 0, sizeof attr);
+    attr.bn.epsilon = 1e-3;
+    return ni_node_add(g, NI_OP_LAYER_NORM_DX, &attr, NULL, x, 2, out);
+}
+BUILD(u_hard_swish) {
+    UNUSED;
+    return ni_unary(g, x[0], NI_HARD_SWISH, out);
+}
+BUILD(u_hard_swish_slope) {
+    UNUSED;
+    return ni_unary(g, x[0], NI_HARD_SWISH_SLOPE, out);
+}
+BUILD(resize_nearest) {
+    UNUSED;
+    return ni_resize_images(g, x[0], 5, 3, false, out);
+}
+BUILD(resize_linear) {
+    UNUSED;
+    return ni_resize_images(g, x[0], 7, 2, true, out);
+}
+BUILD(resize_dx) {
+    ni_attr attr;
+    UNUSED;
+    memset(&attr, 0, sizeof attr);
+    attr.resize = (ni_resize){2, 2, 7, 5, 3, 4, 1};
+    return ni_node_add(g, NI_OP_RESIZE_DX, &attr, NULL, x, 1, out);
+}
+/* Constant indices: the same row for all. */
+BUILD(embed) {
+    ni_node indices;
+    UNUSED;
+    NI_TRY(ni_constant(g, ni_shape4(2, 3, 1, 1), 2, &indices));
+    return ni_embed(g, indices, x[0], out);
+}
+BUILD(embed_dx) {
+    ni_attr attr;
+    ni_node in[2];
+    UNUSED;
+    memset(&attr, 0, sizeof attr);
+    attr.number = 4;
+    in[1] = x[0];
+    NI_TRY(ni_constant(g, ni_shape4(2, 3, 1, 1), 2, &in[0]));
+    return ni_node_add(g, NI_OP_EMBED_DX, &attr, NULL, in, 2, out);
+}
 BUILD(dropout) {
     UNUSED;
     return ni_dropout(g, x[0], 0.4, false, out);
@@ -496,6 +551,16 @@ static const gradient_case cases[] = {
     {NI_OP_TARGET, "", {S(4, 1, 1, 5)}, target, 0},
     {NI_OP_COUNTED, "", {S(4, 1, 1, 5)}, counted, 0},
     {NI_OP_CORRECT, "", {S(4, 1, 1, 5)}, correct, 0},
+    {NI_OP_MUL_IMAGE, "", {NHWC, S(2, 1, 1, 5)}, mul_image, 0},
+    {NI_OP_LAYER_NORM, "", {NHWC}, layer_norm, 0},
+    {NI_OP_LAYER_NORM_DX, "alone", {NHWC, NHWC}, layer_norm_dx, 0},
+    {NI_OP_UNARY, "hard swish", {NHWC}, u_hard_swish, 0},
+    {NI_OP_UNARY, "hard swish's slope", {NHWC}, u_hard_swish_slope, 0},
+    {NI_OP_RESIZE, "nearest", {NHWC}, resize_nearest, 0},
+    {NI_OP_RESIZE, "linear", {NHWC}, resize_linear, 0},
+    {NI_OP_RESIZE_DX, "alone", {S(2, 3, 4, 5)}, resize_dx, 0},
+    {NI_OP_EMBED, "", {S(4, 1, 1, 5)}, embed, 0},
+    {NI_OP_EMBED_DX, "alone", {S(2, 3, 1, 5)}, embed_dx, 0},
     {NI_OP_DROPOUT_MASK, "", {NHWC}, dropout, 0},
     {NI_OP_DROPOUT_MASK, "an image", {NHWC}, drop_path, 0},
 };

@@ -5,7 +5,7 @@
  * Libnas computes in float32. What a step may differ by: 1e-5 of a tensor's length (weights and
  * statistics), 1e-5 of a loss; learning rates, which are not computed in float32, 1e-12.
  *
- *   test-training FILE.bin WEIGHTS.safetensors
+ *   test-training FILE.bin WEIGHTS.safetensors STEPS.bin
  *   test-training write FILE | read FILE     for golden/check_weights.py: prints the logits */
 #include "golden.h"
 #include "evaluator/model.h"
@@ -15,7 +15,7 @@
 enum { BATCH = 8, SIDE = 12, CLASSES = 10, STEPS = 6, IMAGE = SIDE * SIDE * 3 };
 static const double tolerance = 1e-5;
 static const int32_t labels[BATCH] = {3, 0, 4, 1, 7, 9, 2, 3};
-static golden_file golden;
+static golden_file golden, stored;
 static const char *weights_path;
 
 #define OK(expression)                                                                             \
@@ -33,14 +33,15 @@ typedef struct {
 } world;
 
 static void start(world *w, char arch, int32_t isa) {
-    static const char *const settings[] = {"channels=4", "cells=1", "height=12", "width=12"};
+    const char *const settings[] = {arch == 's' ? "channels=1" : "channels=4", "cells=1",
+                                    "height=12", "width=12"};
     nas_context_options options = NAS_CONTEXT_OPTIONS_INIT;
     options.threads = 2;
     options.isa = isa;
     OK(nas_context_create(&w->context, &options));
     OK(nas_space_preset(&w->space, w->context, "nas-bench-201", settings, 4));
     OK(nas_arch_parse(&w->arch, w->space,
-                      arch == 'a' ? "|nor_conv_3x3~0|+|nor_conv_1x1~0|avg_pool_3x3~1|+|skip_connect"
+                      arch != 'b' ? "|nor_conv_3x3~0|+|nor_conv_1x1~0|avg_pool_3x3~1|+|skip_connect"
                                     "~0|none~1|nor_conv_3x3~2|"
                                   : "|avg_pool_3x3~0|+|nor_conv_3x3~0|skip_connect~1|+|none~0|"
                                     "nor_conv_3x3~1|nor_conv_1x1~2|"));
@@ -297,6 +298,130 @@ static void test_training(void **state) {
     }
 }
 
+/* ---- steps from PyTorch's weights and momentum (golden/steps.bin, by make_steps.py) ------------
+ */
+
+enum { STORED = 50 };
+
+/* What was stored before a step: values of all variables, momentum of the trained ones; in memory's
+ * layout, as a trainer has them. */
+static void stored_state(const ni_vars *vars, int step, float *values, float *momentum) {
+    char name[16];
+    snprintf(name, sizeof name, "step %d", step);
+    for (int part = 0; part < 2; part++) {
+        uint32_t count, at = 0;
+        const unsigned char *from =
+            golden_find(&stored, name, part ? "momentum/all" : "values/all", &count);
+        float *all = calloc(count, sizeof *all);
+        memcpy(all, from, count * sizeof *all);
+        for (uint32_t slot = 0; slot < ni_vars_count(vars); slot++) {
+            const ni_var *var = ni_vars_get(vars, slot);
+            if (part && var->kind != NI_PARAMETER) continue;
+            assert_true(at + ni_shape_count(var->shape) <= count);
+            ni_model_copy(var, (part ? momentum : values) + var->offset, all + at, false);
+            at += (uint32_t)ni_shape_count(var->shape);
+        }
+        assert_int_equal(at, count);
+        free(all);
+    }
+}
+
+/* The checkpoint that holds them. */
+static void set_state(world *w, ni_trainer *trainer, const float *values, const float *momentum) {
+    size_t bytes = ni_vars_size(ni_trainer_vars(trainer)) * sizeof *values, n;
+    nas_writer *writer;
+    nas_reader *reader;
+    OK(nas_writer_create(&writer, w->context));
+    OK(nas_write_u64(writer, 1));
+    OK(nas_write_u64(writer, 0));
+    OK(nas_write_bytes(writer, values, bytes));
+    OK(nas_write_bytes(writer, momentum, bytes));
+    OK(nas_write_bytes(writer, values, 0));
+    OK(nas_write_bytes(writer, values, 0));
+    const void *all = nas_writer_data(writer, &n);
+    OK(nas_reader_create(&reader, w->context, all, n));
+    OK(ni_trainer_load(trainer, reader));
+    nas_reader_free(reader);
+    nas_writer_free(writer);
+}
+
+/* Length of got - wanted by the length of wanted - before, over variables of a kind. */
+static double apart(const ni_vars *vars, ni_var_kind kind, const float *before, const float *got,
+                    const float *wanted) {
+    double off = 0, length = 0;
+    for (uint32_t slot = 0; slot < ni_vars_count(vars); slot++) {
+        const ni_var *var = ni_vars_get(vars, slot);
+        if (var->kind != kind) continue;
+        for (size_t i = var->offset; i < var->offset + (size_t)ni_shape_count(var->shape); i++) {
+            off += pow((double)got[i] - (double)wanted[i], 2);
+            length += pow((double)wanted[i] - (double)before[i], 2);
+        }
+    }
+    return sqrt(off / length);
+}
+
+static void stored_steps(int32_t isa) {
+    const nas_train_options o = {COMMON,
+                                 .learning_rate = 0.1,
+                                 .momentum = 0.9,
+                                 .nesterov = 1,
+                                 .weight_decay = 5e-4,
+                                 .decay_all = 1,
+                                 .schedule = NAS_SCHEDULE_COSINE};
+    const float *const usual = batch_images;
+    world w;
+    ni_net net;
+    ni_arch_net build;
+    ni_trainer *trainer;
+    uint32_t count;
+    double loss_worst = 0, update_worst = 0, statistics_worst = 0;
+    start(&w, 's', isa);
+    OK(ni_arch_network(&net, &build, w.arch, 0));
+    OK(ni_trainer_create(&trainer, w.context, &net, &o));
+    const ni_vars *vars = ni_trainer_vars(trainer);
+    size_t size = ni_vars_size(vars);
+    float *parts[4];
+    for (int i = 0; i < 4; i++)
+        parts[i] = calloc(size, sizeof(float));
+    const unsigned char *losses = golden_find(&stored, "step", "losses", &count);
+    assert_int_equal(count, STORED);
+    const ni_batches batches = {NULL, STORED, BATCH, next};
+    for (int step = 0; step < STORED; step++) {
+        char part[16];
+        double loss = 0, correct = 0;
+        int64_t n = 0;
+        snprintf(part, sizeof part, "images %d", step);
+        float *images = singles("steps", part, BATCH * IMAGE, -2, 2);
+        batch_images = images;
+        stored_state(vars, step, parts[0], parts[1]);
+        stored_state(vars, step + 1, parts[2], parts[3]);
+        set_state(&w, trainer, parts[0], parts[1]);
+        OK(ni_trainer_run(trainer, &batches, 0, step, step + 1, (uint64_t)step, STORED, &loss,
+                          &correct, &n, NULL, NULL));
+        const float *got = ni_trainer_values(trainer);
+        loss_worst = fmax(loss_worst, fabs(loss / BATCH - recorded(losses, (uint32_t)step)));
+        update_worst = fmax(update_worst, apart(vars, NI_PARAMETER, parts[0], got, parts[2]));
+        statistics_worst = fmax(statistics_worst, apart(vars, NI_STATE, parts[0], got, parts[2]));
+        free(images);
+    }
+    batch_images = usual;
+    print_message("%s kernels, %d steps from PyTorch's weights and momentum: worst loss difference "
+                  "%.1e, update %.1e, statistics %.1e\n",
+                  isa == NAS_ISA_GENERIC ? "generic" : "best", STORED, loss_worst, update_worst,
+                  statistics_worst);
+    assert_true(loss_worst <= 1e-5 && update_worst <= 1e-3 && statistics_worst <= 1e-3);
+    for (int i = 0; i < 4; i++)
+        free(parts[i]);
+    ni_trainer_free(trainer);
+    end(&w);
+}
+
+static void test_stored_steps(void **state) {
+    (void)state;
+    stored_steps(NAS_ISA_BEST);
+    stored_steps(NAS_ISA_GENERIC);
+}
+
 /* Names of tensors are the reference network's: all of the file's are ours, and all of ours there.
  */
 static void test_names(void **state) {
@@ -395,6 +520,7 @@ static int exchange(bool write, const char *path) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training),
+        cmocka_unit_test(test_stored_steps),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_weights),
     };
@@ -403,10 +529,12 @@ int main(int argc, char **argv) {
     batch_images = images;
     if (argc == 3 && (strcmp(argv[1], "write") == 0 || strcmp(argv[1], "read") == 0)) {
         failed = exchange(argv[1][0] == 'w', argv[2]);
-    } else if (golden_open(&golden, argc > 1 ? argv[1] : "tests/golden/training.bin")) {
+    } else if (golden_open(&golden, argc > 1 ? argv[1] : "tests/golden/training.bin") &&
+               golden_open(&stored, argc > 3 ? argv[3] : "tests/golden/steps.bin")) {
         weights_path = argc > 2 ? argv[2] : "tests/golden/weights.safetensors";
         failed = cmocka_run_group_tests(tests, NULL, NULL);
         free(golden.bytes);
+        free(stored.bytes);
     }
     free(images);
     return failed;

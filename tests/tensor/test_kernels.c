@@ -71,6 +71,24 @@ static void pools(site *s, ni_pool p) {
     drop(&x), drop(&g), drop(&dy), drop(&y), drop(&dx);
 }
 
+/* ---- resizing
+ * --------------------------------------------------------------------------------------- */
+
+static void resizes(site *s, ni_resize size) {
+    const int64_t rows = (int64_t)size.n * size.oh,
+                  n_in = (int64_t)size.n * size.h * size.w * size.c;
+    const int64_t n_out = rows * size.ow * size.c, first = rows > 2 ? 1 : 0;
+    tensor x = some(s, n_in), dy = some(s, n_out), y = none(s, n_out), dx = none(s, n_in);
+    for (size.linear = 0; size.linear < 2; size.linear++) {
+        s->k->resize(&size, x.f, y.f, first, rows), s->d->resize(&size, x.d, y.d, first, rows);
+        check(s, "resize", &y, NEAR);
+        s->k->resize_gradient(&size, dy.f, dx.f, size.n > 1, size.n);
+        s->d->resize_gradient(&size, dy.d, dx.d, size.n > 1, size.n);
+        check(s, "resize gradient", &dx, 16 * NEAR);
+    }
+    drop(&x), drop(&dy), drop(&y), drop(&dx);
+}
+
 /* ---- batch norm and sums for each channel
  * ------------------------------------------------------------ */
 
@@ -165,6 +183,25 @@ static void matrix_rows(site *s, int64_t rows, int64_t c) {
     }
     s->k->row_scale(x.f, f.f, y.f, c, r0, r1), s->d->row_scale(x.d, f.d, y.d, c, r0, r1);
     check(s, "row scale", &y, NEAR);
+    for (int far = 0; far < 2; far++) { /* a mean that is large beside the deviations */
+        tensor from = copy_of(s, &x), place = copy_of(s, &z), to = none(s, n);
+        for (int64_t i = 0; i < n; i++)
+            from.f[i] = (float)(x.d[i] + 8 * far), from.d[i] = from.f[i];
+        const double near = (far ? 64 : 8) * NEAR;
+        s->k->layer_norm(from.f, to.f, 1e-3, c, r0, r1);
+        s->d->layer_norm(from.d, to.d, 1e-3, c, r0, r1);
+        check(s, "layer norm", &to, near);
+        s->k->layer_norm_gradient(from.f, z.f, to.f, 1e-3, c, r0, r1);
+        s->d->layer_norm_gradient(from.d, z.d, to.d, 1e-3, c, r0, r1);
+        check(s, "layer norm gradient", &to, 4 * near);
+        s->k->layer_norm_gradient(from.f, place.f, place.f, 1e-3, c, r0, r1);
+        s->d->layer_norm_gradient(from.d, place.d, place.d, 1e-3, c, r0, r1);
+        check(s, "layer norm gradient in place", &place, 4 * near);
+        s->k->layer_norm(from.f, from.f, 1e-3, c, r0, r1);
+        s->d->layer_norm(from.d, from.d, 1e-3, c, r0, r1);
+        check(s, "layer norm in place", &from, near);
+        drop(&from), drop(&place), drop(&to);
+    }
     guarded memory = guarded_alloc((size_t)rows * sizeof(int32_t), s->at_end);
     int32_t *labels = memory.data;
     for (int64_t i = 0; i < rows; i++)
@@ -221,11 +258,21 @@ static void elements(site *s, int64_t n) {
     tensor positive = copy_of(s, &in[2]);
     for (int64_t i = 0; i < n; i++)
         positive.f[i] = (float)(fabs(positive.d[i]) + 0.25), positive.d[i] = positive.f[i];
-    for (int kind = NI_EXP; kind <= NI_TANH; kind++) {
+    for (int kind = NI_EXP; kind <= NI_HARD_SWISH_SLOPE; kind++) {
         const bool any = kind == NI_EXP || kind >= NI_SQUARE;
         const tensor *x = any ? &in[0] : &positive;
         s->k->unary(kind, x->f, y.f, i0, i1), s->d->unary(kind, x->d, y.d, i0, i1);
         check(s, "unary", &y, 2 * NEAR);
+    }
+    for (int64_t i = 0; i < n; i++) /* beyond both bends */
+        positive.f[i] = (float)(5 * in[0].d[i]), positive.d[i] = positive.f[i];
+    for (int kind = NI_HARD_SWISH; kind <= NI_HARD_SWISH_SLOPE; kind++) {
+        s->k->unary(kind, positive.f, y.f, i0, i1), s->d->unary(kind, positive.d, y.d, i0, i1);
+        check(s, "hard swish", &y, 2 * NEAR);
+        positive.f[i0] = (float)NAN;
+        s->k->unary(kind, positive.f, y.f, i0, i1);
+        if (!isnan(y.f[i0])) wrong(s->r, "hard swish of NaN", i0, y.f[i0], NAN);
+        y.f[i0] = 0, y.d[i0] = 0, positive.f[i0] = 1, positive.d[i0] = 1;
     }
     /* a NaN stays one; results in the place of an input */
     tensor place = copy_of(s, &in[0]);
@@ -308,6 +355,9 @@ static void test(const ni_kernels *k, results *r) {
 #define POOL(n, h, w, c, kh, kw, sh, sw, ph, pw)                                                   \
     CASE("pool " #n " " #h "x" #w "x" #c " " #kh "x" #kw "/" #sh "," #sw " padding " #ph "," #pw,  \
          pools(&s, (ni_pool){n, h, w, c, 0, 0, kh, kw, sh, sw, ph, pw}))
+#define RESIZE(n, h, w, c, oh, ow)                                                                 \
+    CASE("resize " #n " " #h "x" #w "x" #c " to " #oh "x" #ow,                                     \
+         resizes(&s, (ni_resize){n, h, w, c, oh, ow, 0}))
 #define ROWS(rows, c)                                                                              \
     CASE("batch norm " #rows "x" #c, norms(&s, rows, c))                                           \
     CASE("rows " #rows "x" #c, matrix_rows(&s, rows, c))

@@ -81,6 +81,17 @@ static void axpby(double a_, const void *x_, double b_, const void *z_, void *y_
 /* ---- functions that are one instruction or two; the others are the C library's
  * ------------------- */
 
+V_INLINE vector hard_swish(vector x) {
+    const vector open = v_min(v_set(6), v_max(v_zero(), x + v_set(3)));
+    return x * open * v_set(1.0f / 6);
+}
+
+V_INLINE vector hard_swish_slope(vector x) {
+    const vector between = v_fma(x, v_set(1.0f / 3), v_set(0.5f));
+    const vector low = v_select(v_less(x, v_set(-3)), v_zero(), between);
+    return v_select(v_less(v_set(3), x), v_set(1), low);
+}
+
 static void unary(int kind, const void *x_, void *y_, int64_t i0, int64_t i1) {
     const float *x = x_;
     float *y = y_;
@@ -98,6 +109,12 @@ static void unary(int kind, const void *x_, void *y_, int64_t i0, int64_t i1) {
         break;
     case NI_SQUARE:
         VECTORS(STORE(y, LOAD(x) * LOAD(x)));
+        break;
+    case NI_HARD_SWISH:
+        VECTORS(STORE(y, hard_swish(LOAD(x))));
+        break;
+    case NI_HARD_SWISH_SLOPE:
+        VECTORS(STORE(y, hard_swish_slope(LOAD(x))));
         break;
     default:
         ni_kernels_generic_f32(&generic);

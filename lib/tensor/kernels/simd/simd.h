@@ -254,5 +254,6 @@ void NI_SIMD(add_moments)(const float *x, int64_t c, int64_t rows, int64_t befor
 void NI_SIMD(norm_kernels)(ni_kernels *table);
 void NI_SIMD(elementwise_kernels)(ni_kernels *table);
 void NI_SIMD(pool_kernels)(ni_kernels *table);
+void NI_SIMD(layer_norm_kernels)(ni_kernels *table);
 
 #endif

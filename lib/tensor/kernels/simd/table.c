@@ -102,4 +102,5 @@ void NI_SIMD(kernels)(ni_kernels *table) {
     NI_SIMD(norm_kernels)(table);
     NI_SIMD(elementwise_kernels)(table);
     NI_SIMD(pool_kernels)(table);
+    NI_SIMD(layer_norm_kernels)(table);
 }

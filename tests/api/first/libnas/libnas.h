@@ -253,8 +253,15 @@ NAS_API nas_status nas_graph_batch_norm(nas_graph *graph, const char *name, nas_
                                         double momentum, nas_node *out);
 NAS_API nas_status nas_graph_linear(nas_graph *graph, const char *name, nas_node in,
                                     int64_t features, int32_t bias, nas_node *out);
+NAS_API nas_status nas_graph_layer_norm(nas_graph *graph, const char *name, nas_node in,
+                                        int32_t affine, double epsilon, nas_node *out);
 NAS_API nas_status nas_graph_relu(nas_graph *graph, nas_node in, nas_node *out);
 NAS_API nas_status nas_graph_relu6(nas_graph *graph, nas_node in, nas_node *out);
+NAS_API nas_status nas_graph_tanh(nas_graph *graph, nas_node in, nas_node *out);
+NAS_API nas_status nas_graph_hard_sigmoid(nas_graph *graph, nas_node in, nas_node *out);
+NAS_API nas_status nas_graph_hard_swish(nas_graph *graph, nas_node in, nas_node *out);
+NAS_API nas_status nas_graph_softmax(nas_graph *graph, nas_node in, nas_node *out);
+NAS_API nas_status nas_graph_log_softmax(nas_graph *graph, nas_node in, nas_node *out);
 NAS_API nas_status nas_graph_max_pool(nas_graph *graph, nas_node in, int32_t kernel, int32_t stride,
                                       int32_t pad, nas_node *out);
 NAS_API nas_status nas_graph_avg_pool(nas_graph *graph, nas_node in, int32_t kernel, int32_t stride,
@@ -267,6 +274,19 @@ NAS_API nas_status nas_graph_sigmoid(nas_graph *graph, nas_node in, nas_node *ou
 NAS_API nas_status nas_graph_concat(nas_graph *graph, const nas_node *in, uint32_t n, nas_node *out);
 NAS_API nas_status nas_graph_zero(nas_graph *graph, nas_node in, int32_t stride, nas_node *out);
 NAS_API nas_status nas_graph_dropout(nas_graph *graph, nas_node in, double drop, nas_node *out);
+NAS_API nas_status nas_graph_squeeze_excite(nas_graph *graph, const char *name, nas_node in,
+                                            int64_t hidden, int32_t hard, nas_node *out);
+NAS_API nas_status nas_graph_factorized_reduce(nas_graph *graph, const char *name, nas_node in,
+                                               int64_t filters, int32_t affine, int32_t tracked,
+                                               double epsilon, double momentum, nas_node *out);
+NAS_API nas_status nas_graph_resize(nas_graph *graph, nas_node in, int64_t height, int64_t width,
+                                    int32_t linear, nas_node *out);
+NAS_API nas_status nas_graph_embedding(nas_graph *graph, const char *name, nas_node in,
+                                       int64_t entries, int64_t features, nas_node *out);
+NAS_API nas_status nas_graph_lstm_cell(nas_graph *graph, const char *name, nas_node in, nas_node h,
+                                       nas_node c, int64_t units, nas_node *h_out, nas_node *c_out);
+NAS_API nas_status nas_graph_mean_squared_error(nas_graph *graph, nas_node a, nas_node b,
+                                                nas_node *out);
 NAS_API nas_status nas_graph_shape(const nas_graph *graph, nas_node in, nas_shape *out);
 NAS_EXTERN_C_END
 #endif
@@ -850,10 +870,11 @@ typedef struct {
     int64_t max_seconds;
     uint64_t seed;
     double drop_path;
+    uint64_t memory_limit;
 } nas_train_options;
 #define NAS_TRAIN_OPTIONS_INIT                                                                     \
     {sizeof(nas_train_options), 0, 12, 64, 0, 0.1, 0, 0.9, 0.999, 1e-8, 1, 1, 0, 5e-4, 0, 0, 0, 0, \
-     0, 1, 1, 0, 0, 0, 0}
+     0, 1, 1, 0, 0, 0, 0, 0}
 NAS_API void nas_train_options_init(nas_train_options *options);
 NAS_API nas_status nas_train_options_set(nas_context *context, nas_train_options *options,
                                          const char *setting);
@@ -917,8 +938,9 @@ typedef struct {
     uint64_t value_bytes;
     int64_t macs;
     uint64_t steps;
+    uint64_t peak_bytes;
 } nas_plan_info;
-#define NAS_PLAN_INFO_INIT {sizeof(nas_plan_info), 0, 0, 0, 0, 0, 0}
+#define NAS_PLAN_INFO_INIT {sizeof(nas_plan_info), 0, 0, 0, 0, 0, 0, 0}
 NAS_API nas_status nas_arch_plan(const nas_arch *arch, const nas_plan_options *options,
                                  nas_plan_info *info, nas_sink *to);
 NAS_API nas_status nas_model_save(const nas_model *model, const char *path);
