@@ -100,7 +100,9 @@ static void write_seeds(FILE *to, const compare_runs *r, double budget, size_t p
 
 static void write_head(FILE *to, const compare_runs *r) {
     const compare_plan *plan = r->plan;
-    fprintf(to, "%s: %" PRIu64 " architectures; best validation %.6g, test of that one %.6g, best test %.6g\n",
+    fprintf(to,
+            "%s: %" PRIu64
+            " architectures; best validation %.6g, test of that one %.6g, best test %.6g\n",
             plan->space, r->table.rows, r->table.best_accuracy, r->table.test_of_best,
             r->table.best_test);
     fprintf(to,
@@ -184,7 +186,8 @@ static int take(void *user, int option, const char *text) {
 
 int cmd_compare(int argc, const char **argv) {
     static const struct poptOption options[] = {
-        {"seeds", 0, POPT_ARG_STRING, NULL, SEEDS, "seeds of each controller, over the file's", "N"},
+        {"seeds", 0, POPT_ARG_STRING, NULL, SEEDS, "seeds of each controller, over the file's",
+         "N"},
         {"threads", 0, POPT_ARG_STRING, NULL, THREADS, "searches at once; all processors", "N"},
         POPT_TABLEEND};
     static const tool_command about = {
@@ -219,8 +222,9 @@ int cmd_compare(int argc, const char **argv) {
         code = open_outputs(&o, folder);
         if (!code) code = write_all(context, &runs, &o, r.quiet);
         code = close_outputs(&o, context, code);
-        if (!code && !r.quiet) printf("\n%zu searches in %.1f s; %s/compare.svg shows them\n",
-                                      plan.n_entries * (size_t)plan.seeds, runs.seconds, folder);
+        if (!code && !r.quiet)
+            printf("\n%zu searches in %.1f s; %s/compare.svg shows them\n",
+                   plan.n_entries * (size_t)plan.seeds, runs.seconds, folder);
     }
     nas_context_free(context);
     compare_runs_free(&runs);

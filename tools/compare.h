@@ -28,8 +28,8 @@ typedef struct {
 int compare_read(compare_plan *plan, const char *path);
 void compare_plan_free(compare_plan *plan);
 
-/* What came of it: for each controller, seed and point the best validation value until then, and the
- * test value of the network that has it. */
+/* What came of it: for each controller, seed and point the best validation value until then, and
+ * the test value of the network that has it. */
 typedef struct {
     const compare_plan *plan;
     double *points; /* rising; the budgets are among them */
@@ -51,8 +51,8 @@ typedef struct {
 } compare_mean;
 nas_status compare_mean_of(compare_mean *out, nas_context *context, const compare_runs *runs,
                            const double *values, size_t entry, size_t point);
-/* Two-sided test of the mean difference, paired by seed: signs of the differences flipped at random,
- * 9,999 times. */
+/* Two-sided test of the mean difference, paired by seed: signs of the differences flipped at
+ * random, 9,999 times. */
 nas_status compare_paired(double *difference, double *p, nas_context *context,
                           const compare_runs *runs, size_t entry, size_t other, size_t point);
 /* Holm's correction of n p-values, in place. */

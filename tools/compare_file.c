@@ -23,10 +23,13 @@ static const char *scalar(const yaml_node_t *node) {
     return node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : NULL;
 }
 
-/* "key=value" for each pair of a map; `name` (NULL: none of them) takes the value of the key name. */
+/* "key=value" for each pair of a map; `name` (NULL: none of them) takes the value of the key name.
+ */
 static int pairs(tree *t, const yaml_node_t *map, char ***list, size_t *n, char **name) {
-    if (map->type != YAML_MAPPING_NODE) return wrong(t, map, "here belongs a list of key: value", "");
-    for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top; p++) {
+    if (map->type != YAML_MAPPING_NODE)
+        return wrong(t, map, "here belongs a list of key: value", "");
+    for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top;
+         p++) {
         const yaml_node_t *k = yaml_document_get_node(&t->document, p->key);
         const yaml_node_t *v = yaml_document_get_node(&t->document, p->value);
         const char *key = scalar(k), *value = scalar(v);
@@ -61,7 +64,8 @@ static int add_entry(compare_plan *plan, const char *label, compare_entry **out)
 static int controllers(tree *t, const yaml_node_t *map, compare_plan *plan) {
     if (map->type != YAML_MAPPING_NODE)
         return wrong(t, map, "controllers are LABEL: {name: NAME, setting: value}", "");
-    for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top; p++) {
+    for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top;
+         p++) {
         const yaml_node_t *k = yaml_document_get_node(&t->document, p->key);
         const yaml_node_t *v = yaml_document_get_node(&t->document, p->value);
         compare_entry *entry = NULL;
@@ -91,7 +95,8 @@ static int always(compare_plan *plan, const char *name, size_t *at) {
 }
 
 static int budgets(tree *t, const yaml_node_t *list, compare_plan *plan) {
-    if (list->type != YAML_SEQUENCE_NODE) return wrong(t, list, "budgets is a list: [100, 300]", "");
+    if (list->type != YAML_SEQUENCE_NODE)
+        return wrong(t, list, "budgets is a list: [100, 300]", "");
     size_t n = (size_t)(list->data.sequence.items.top - list->data.sequence.items.start);
     plan->budgets = calloc(n ? n : 1, sizeof *plan->budgets);
     if (!plan->budgets) return tool_memory();
@@ -100,8 +105,8 @@ static int budgets(tree *t, const yaml_node_t *list, compare_plan *plan) {
         const yaml_node_t *node = yaml_document_get_node(&t->document, *i);
         double value, before = plan->n_budgets ? plan->budgets[plan->n_budgets - 1] : 0;
         if (!scalar(node) || !tool_parse_real(scalar(node), &value) || !(value > before))
-            return wrong(t, node, "budgets are rising numbers above 0:",
-                         scalar(node) ? scalar(node) : "");
+            return wrong(t, node,
+                         "budgets are rising numbers above 0:", scalar(node) ? scalar(node) : "");
         plan->budgets[plan->n_budgets++] = value;
     }
     return plan->n_budgets ? 0 : wrong(t, list, "budgets is empty", "");
@@ -132,9 +137,9 @@ static int place_table(const tree *t, compare_plan *plan) {
 
 static int read_key(tree *t, compare_plan *plan, const char *key, const yaml_node_t *k,
                     const yaml_node_t *v) {
-    static const char *const known[] = {"space",   "parameters", "table", "seeds",       "first_seed",
-                                        "workers", "threads",    "unit",  "budgets", "controllers",
-                                        NULL};
+    static const char *const known[] = {"space",      "parameters",  "table",   "seeds",
+                                        "first_seed", "workers",     "threads", "unit",
+                                        "budgets",    "controllers", NULL};
     if (strcmp(key, "space") == 0 && scalar(v))
         return (plan->space = tool_copy(scalar(v))) ? 0 : tool_memory();
     if (strcmp(key, "parameters") == 0)

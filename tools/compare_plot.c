@@ -82,7 +82,9 @@ static void one_line(FILE *to, const frame *f, const compare_runs *r, const comp
                 at_y(f, isnan(m[i].mean) ? f->y_low : m[i].mean));
     fputs("'/>\n", to);
     int y = TOP + 34 + 20 * (int)entry;
-    fprintf(to, "<line x1='%d' x2='%d' y1='%d' y2='%d' stroke='%s' stroke-width='2'/>\n<text x='%d' y='%d'>",
+    fprintf(to,
+            "<line x1='%d' x2='%d' y1='%d' y2='%d' stroke='%s' stroke-width='2'/>\n<text x='%d' "
+            "y='%d'>",
             WIDTH - RIGHT + 12, WIDTH - RIGHT + 36, y, y, colour, WIDTH - RIGHT + 42, y + 4);
     escaped(to, r->plan->entries[entry].label);
     fputs("</text>\n", to);
@@ -92,7 +94,8 @@ void compare_plot(FILE *to, const compare_runs *r, const compare_mean *means) {
     size_t n = r->plan->n_entries;
     double optimum = isnan(r->table.test_of_best) ? r->table.best_accuracy : r->table.test_of_best;
     frame f = {r->points[0], r->points[r->n_points - 1], INFINITY, optimum};
-    /* From the lowest mean at a tenth of the largest budget: what comes before would flatten all. */
+    /* From the lowest mean at a tenth of the largest budget: what comes before would flatten all.
+     */
     for (size_t e = 0; e < n; e++)
         for (size_t i = 0; i < r->n_points; i++) {
             const compare_mean *m = &means[e * r->n_points + i];

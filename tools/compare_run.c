@@ -1,5 +1,6 @@
-/* The searches of nas compare: one for each controller and seed, on as many threads as there are. Each
- * thread has a context, a space and a table of its own, so that nothing is shared but the list. */
+/* The searches of nas compare: one for each controller and seed, on as many threads as there are.
+ * Each thread has a context, a space and a table of its own, so that nothing is shared but the
+ * list. */
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -67,9 +68,8 @@ static nas_status run_search(watch *w, nas_context *context, const nas_space *sp
     hooks.struct_size = sizeof hooks;
     hooks.user = w;
     hooks.turn_ended = on_turn;
-    nas_status status =
-        nas_controller_named(&controller, space, entry->name,
-                             (const char *const *)entry->settings, entry->n_settings);
+    nas_status status = nas_controller_named(
+        &controller, space, entry->name, (const char *const *)entry->settings, entry->n_settings);
     nas_search_options_init(&o);
     o.space = space;
     o.controller = controller;
@@ -128,8 +128,8 @@ static void *work(void *user) {
     while (status >= 0 && !atomic_load(&s->failed)) {
         size_t task = atomic_fetch_add(&s->next, 1);
         if (task >= plan->n_entries * plan->seeds) break;
-        watch w = {r, r->validation + task * r->n_points, r->test + task * r->n_points,
-                   NAN, NAN, 0, 0};
+        watch w = {r, r->validation + task * r->n_points, r->test + task * r->n_points, NAN, NAN, 0,
+                   0};
         status = run_search(&w, context, space, table, &plan->entries[task / plan->seeds],
                             plan->first_seed + task % plan->seeds);
     }

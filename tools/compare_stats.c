@@ -43,8 +43,8 @@ nas_status compare_paired(double *difference, double *p, nas_context *context,
     nas_random *random;
     if (!d) return NAS_E_MEMORY;
     for (size_t i = 0; i < n; i++)
-        sum += d[i] = compare_at(r, r->test, entry, i, point) -
-                      compare_at(r, r->test, other, i, point);
+        sum += d[i] =
+            compare_at(r, r->test, entry, i, point) - compare_at(r, r->test, other, i, point);
     nas_status status = nas_random_create(&random, context, 2, point, "compare.paired");
     for (int i = 0; status >= 0 && i < FLIPS; i++) {
         double flipped = 0;

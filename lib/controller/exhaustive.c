@@ -1,6 +1,6 @@
-/* Exhaustive search: every architecture of the space that satisfies the constraints, in the order of
- * nas_space_at (the last decision changes fastest), once each. Real numbers stay at the middle of their
- * ranges. */
+/* Exhaustive search: every architecture of the space that satisfies the constraints, in the order
+ * of nas_space_at (the last decision changes fastest), once each. Real numbers stay at the middle
+ * of their ranges. */
 #include "controller.h"
 
 enum { FORMAT = 1 };

@@ -1,16 +1,16 @@
-/* Local search: White et al., "Exploring the loss landscape in neural architecture search", UAI 2021,
- * algorithm 1: the best of `initial` random networks, then all of its neighbours (those that differ in
- * one decision, in a random order), on to a better one, until there is none; then anew from random
- * networks.
+/* Local search: White et al., "Exploring the loss landscape in neural architecture search", UAI
+ * 2021, algorithm 1: the best of `initial` random networks, then all of its neighbours (those that
+ * differ in one decision, in a random order), on to a better one, until there is none; then anew
+ * from random networks.
  *
- * Nothing is evaluated twice: a score that is known (of an isomorphic network too, where distinct = 1)
- * stands for every time that the network is met again, in later climbs as well. A climb goes on from
- * the first neighbour that is better, or, with whole = 1, from the best of all of them.
+ * Nothing is evaluated twice: a score that is known (of an isomorphic network too, where distinct =
+ * 1) stands for every time that the network is met again, in later climbs as well. A climb goes on
+ * from the first neighbour that is better, or, with whole = 1, from the best of all of them.
  *
- * With several asks in flight neighbours are handed out ahead of their results; when all are out, an
- * ask waits. What cannot be evaluated, and what vanished, has score -infinity. Results of proposals
- * that were made elsewhere are known scores: that is how a warm start works, and the first climb
- * begins from the best of them. */
+ * With several asks in flight neighbours are handed out ahead of their results; when all are out,
+ * an ask waits. What cannot be evaluated, and what vanished, has score -infinity. Results of
+ * proposals that were made elsewhere are known scores: that is how a warm start works, and the
+ * first climb begins from the best of them. */
 #include "controller.h"
 #include <math.h>
 
@@ -39,9 +39,9 @@ typedef struct {
     NI_ARRAY(ni_pending) pending;
     nas_arch *at; /* held; NULL: a climb is to begin */
     double score;
-    uint64_t trial; /* of `at` */
+    uint64_t trial;                    /* of `at` */
     NI_ARRAY(ni_candidate) candidates; /* random ones while at is NULL, else neighbours */
-    nas_arch *warm;                    /* best that was told from elsewhere before the first climb */
+    nas_arch *warm; /* best that was told from elsewhere before the first climb */
     double warm_score;
     uint64_t climbs, steps;
 } ni_local;
@@ -170,8 +170,7 @@ static nas_status climb(ni_local *self, nas_random *stream) {
             continue;
         }
         bool better = found && (self->at == NULL || best > self->score);
-        if (self->at == NULL || self->options.whole ? open > 0 : open > 0 && !better)
-            return NAS_OK;
+        if (self->at == NULL || self->options.whole ? open > 0 : open > 0 && !better) return NAS_OK;
         if (better && best > -INFINITY) {
             stand(self, found->arch, found->key);
             NI_TRY(list_neighbours(self, stream));
@@ -236,7 +235,8 @@ static nas_status local_tell(void *user, const nas_proposal *asked, const nas_re
 }
 
 /* ---- state
- * ------------------------------------------------------------------------------------------------ */
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static nas_status write_maybe(nas_writer *to, const nas_arch *arch) {
     NI_TRY(nas_write_u64(to, arch != NULL));

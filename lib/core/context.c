@@ -112,19 +112,19 @@ static nas_status check(const nas_context_options *o, const nas_allocator *a) {
     return NAS_OK;
 }
 
-/* Every call asks whether the process is still its own, and the system's answer costs more than many
- * calls. A page that fork gives to the child empty answers for the price of a load. It comes from the
- * system, since nothing else has that property; where there is none (NULL) the system is asked. */
+/* Every call asks whether the process is still its own, and the system's answer costs more than
+ * many calls. A page that fork gives to the child empty answers for the price of a load. It comes
+ * from the system, since nothing else has that property; where there is none (NULL) the system is
+ * asked. */
 enum { PAGE = 4096 };
 static atomic_uchar *map_page(void) {
 #if defined(MADV_WIPEONFORK)
     int kept = errno;
-    void *page =
-        mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    /* A kernel before 4.14 refuses the advice. Some emulators of one take any advice and heed none: they
-     * also take one that does not exist. */
-    if (page != MAP_FAILED && (madvise(page, PAGE, MADV_WIPEONFORK) != 0 ||
-                               madvise(page, PAGE, -1) == 0)) {
+    void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    /* A kernel before 4.14 refuses the advice. Some emulators of one take any advice and heed none:
+     * they also take one that does not exist. */
+    if (page != MAP_FAILED &&
+        (madvise(page, PAGE, MADV_WIPEONFORK) != 0 || madvise(page, PAGE, -1) == 0)) {
         munmap(page, PAGE);
         page = MAP_FAILED;
     }

@@ -15,8 +15,8 @@
 #define NO_RECORD "an error whose sentence was lost: no memory to keep it"
 #define FORKED    "this context was made by the parent process: make a new one after fork"
 
-/* The system is asked once for each thread; again where the context is of another process than the one
- * in which it was: the child of a fork has its parent's key, but not its parent's contexts. */
+/* The system is asked once for each thread; again where the context is of another process than the
+ * one in which it was: the child of a fork has its parent's key, but not its parent's contexts. */
 static ni_thread_key this_thread(const nas_context *context) {
     static _Thread_local ni_thread_key key;
     static _Thread_local pid_t process;

@@ -44,8 +44,9 @@ struct nas_context {
     int32_t log_level;
     int32_t isa;
     uint32_t threads;
-    pid_t process;   /* that created it */
-    atomic_uchar *page; /* one of the system's that fork leaves empty: 1 in that process; NULL: none */
+    pid_t process; /* that created it */
+    atomic_uchar
+        *page; /* one of the system's that fork leaves empty: 1 in that process; NULL: none */
     uint64_t memory_limit;
 
     _Atomic uint64_t bytes_now, bytes_peak, allocations;

@@ -1,8 +1,8 @@
 /* The table evaluator: looks up what someone else trained. A published table (CSV) of architectures
  * with their metrics and costs answers each proposal at once; its "seconds" are those of the table,
  * which nas_search_simulate lets pass. With curves (a column an epoch) the fidelity "epochs" says
- * how far along the curve the answer is. Nothing is changed by an evaluation: any number of threads,
- * any number of searches. */
+ * how far along the curve the answer is. Nothing is changed by an evaluation: any number of
+ * threads, any number of searches. */
 #include "csv.h"
 #include "fit.h"
 #include <math.h>
@@ -181,8 +181,9 @@ static nas_status read_curve(ni_table *t, ni_line *line) {
         if (t->file.cells.items[t->curve.items[i]].n == 0) continue;
         NI_TRY(read_number(t, t->curve.items[i], &value));
         if (i != line->n_points)
-            return ni_fail(t->context, NAS_E_SYNTAX, "%s:%llu: the curve lacks epoch %u, but has %zu",
-                           t->o.path, (unsigned long long)t->file.line, line->n_points + 1, i + 1);
+            return ni_fail(t->context, NAS_E_SYNTAX,
+                           "%s:%llu: the curve lacks epoch %u, but has %zu", t->o.path,
+                           (unsigned long long)t->file.line, line->n_points + 1, i + 1);
         NI_TRY(NI_PUSH(t->context, &t->points, value * t->o.scale));
         line->n_points++;
     }
@@ -261,8 +262,8 @@ static nas_status arch_of_line(const ni_table *t, const nas_space *space, size_t
                                nas_arch **out) {
     char where[32];
     const ni_line *line = &t->lines.items[i];
-    nas_status status = t->arch == NONE ? nas_space_at(space, i, out)
-                                        : nas_arch_parse(out, space, line->arch);
+    nas_status status =
+        t->arch == NONE ? nas_space_at(space, i, out) : nas_arch_parse(out, space, line->arch);
     if (status >= 0) return NAS_OK;
     snprintf(where, sizeof where, ":%llu", (unsigned long long)line->line);
     ni_text prefix;
@@ -342,7 +343,8 @@ static nas_status table_prepare(void *self, const nas_space *space, nas_dataset 
 }
 
 /* ---- answers
- * ------------------------------------------------------------------------------------------------ */
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static nas_status add_noise(const ni_table *t, const nas_proposal *asked, double *accuracy) {
     nas_random *random;
@@ -388,9 +390,9 @@ static nas_status table_evaluate(void *self, const nas_proposal *asked, nas_repo
     if (!ni_map_get(t->by_arch, nas_arch_hash(arch), &at)) {
         nas_status status = ni_fail(t->context, NAS_E_NOT_FOUND, "%s has no line for '%s'",
                                     t->o.path, nas_arch_text(arch));
-        return t->o.missing ? nas_result_set_infeasible(out, NAS_REASON_OTHER,
-                                                        nas_context_error(t->context))
-                            : status;
+        return t->o.missing
+                   ? nas_result_set_infeasible(out, NAS_REASON_OTHER, nas_context_error(t->context))
+                   : status;
     }
     const double *kept = &t->numbers.items[at * t->n_kept];
     double accuracy = kept[ACCURACY], epochs = 0, seconds = kept[SECONDS];
@@ -437,7 +439,8 @@ static void table_destroy(void *self) {
 }
 
 /* ---- making one
- * --------------------------------------------------------------------------------------------------- */
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 void nas_table_options_init(nas_table_options *options) {
     *options = (nas_table_options)NAS_TABLE_OPTIONS_INIT;
@@ -478,8 +481,8 @@ nas_status nas_evaluator_table(nas_evaluator **out, nas_context *context,
     nas_table_options options = NAS_TABLE_OPTIONS_INIT;
     ni_text text;
     NI_TRY(ni_enter(context));
-    NI_TRY(ni_options(context, &options, sizeof options, sizeof options, given,
-                      "nas_table_options"));
+    NI_TRY(
+        ni_options(context, &options, sizeof options, sizeof options, given, "nas_table_options"));
     if (options.path == NULL || options.path[0] == 0)
         return ni_fail(context, NAS_E_INVALID, "evaluator 'table': setting path names its file");
     if (options.arch == NULL || options.arch[0] == 0) options.arch = "arch";
@@ -520,7 +523,8 @@ nas_status nas_evaluator_table_info(const nas_evaluator *evaluator, nas_table_in
 }
 
 /* ---- by name
- * ------------------------------------------------------------------------------------------------------- */
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 const char ni_table_settings[] =
     "path = table.csv: the file, with a line of column names\n"

@@ -328,7 +328,8 @@ const char *nas_evaluator_settings(const char *name) {
            "use_validation = false: train on the validation split too\n"
            "max_seconds = 0: a longer trial is infeasible; 0: no limit\n"
            "seed = 0: added to the search's\n"
-           "memory_limit = 0: bytes of a step's tensors; 0: none; a trial that needs more is infeasible\n";
+           "memory_limit = 0: bytes of a step's tensors; 0: none; a trial that needs more is "
+           "infeasible\n";
 }
 
 nas_status nas_evaluator_named(nas_evaluator **out, nas_context *context, const char *name,

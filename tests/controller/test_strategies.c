@@ -1,5 +1,5 @@
-/* Exhaustive search, local search, evolution that does not age, NSGA-II: on scores whose answers are
- * known, told late and in disorder, saved and loaded on the way. */
+/* Exhaustive search, local search, evolution that does not age, NSGA-II: on scores whose answers
+ * are known, told late and in disorder, saved and loaded on the way. */
 #include "search/fixture.h"
 #include "controller/controller.h"
 
@@ -63,8 +63,8 @@ static nas_controller *reload(fixture *f, nas_controller *old, nas_controller *f
 }
 
 /* What is asked with `window` in flight, told last first when the window is full or the controller
- * waits; every seventh result fails, every eleventh vanishes. Texts of all that was asked; with a save
- * and a load after each `reload_every`. */
+ * waits; every seventh result fails, every eleventh vanishes. Texts of all that was asked; with a
+ * save and a load after each `reload_every`. */
 static char *history(fixture *f, const char *name, const char *const *settings, size_t n,
                      uint64_t turns, size_t window, uint64_t reload_every) {
     nas_controller *controller = named(f, name, settings, n);
@@ -88,7 +88,9 @@ static char *history(fixture *f, const char *name, const char *const *settings, 
             uint64_t number = nas_proposal_turn(p);
             double value = letters_value(p, 4, 3);
             tell(f, controller, p, value, value * value,
-                 number % 7 == 6 ? NAS_REASON_DIVERGED : number % 11 == 10 ? NAS_REASON_VANISHED : 0);
+                 number % 7 == 6     ? NAS_REASON_DIVERGED
+                 : number % 11 == 10 ? NAS_REASON_VANISHED
+                                     : 0);
             ni_proposal_free(p);
         }
         strcat(all, nas_arch_text(nas_proposal_arch(flight[in_flight++])));
@@ -142,12 +144,13 @@ static void test_exhaustive(void **state) {
     }
     assert_int_equal(ask(&f, controller, 22, &p), NAS_DONE);
     nas_controller_free(controller);
-    FAILS(f.context, NAS_E_INVALID, "has 27", nas_controller_named(&controller, f.space, "exhaustive", past, 1));
+    FAILS(f.context, NAS_E_INVALID, "has 27",
+          nas_controller_named(&controller, f.space, "exhaustive", past, 1));
     fixture_end(&f);
 }
 
-/* One hill: from anywhere the climb goes to the top, a step each at the cost of at most all neighbours,
- * and a neighbour is never asked for twice. */
+/* One hill: from anywhere the climb goes to the top, a step each at the cost of at most all
+ * neighbours, and a neighbour is never asked for twice. */
 static void test_local_climbs(void **state) {
     fixture f;
     (void)state;
@@ -216,9 +219,9 @@ static void test_deaths(void **state) {
     fixture_end(&f);
 }
 
-/* Two objectives that pull apart: accuracy rises with the letters, so does the cost. Every network is
- * on the front of its own sum; what the parents hold after many generations is spread over it, both
- * ends among them. */
+/* Two objectives that pull apart: accuracy rises with the letters, so does the cost. Every network
+ * is on the front of its own sum; what the parents hold after many generations is spread over it,
+ * both ends among them. */
 static void test_nsga2(void **state) {
     fixture f;
     nas_sink *sink;
@@ -256,8 +259,10 @@ static void test_nsga2(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_saved_and_loaded), cmocka_unit_test(test_exhaustive),
-        cmocka_unit_test(test_local_climbs),     cmocka_unit_test(test_deaths),
+        cmocka_unit_test(test_saved_and_loaded),
+        cmocka_unit_test(test_exhaustive),
+        cmocka_unit_test(test_local_climbs),
+        cmocka_unit_test(test_deaths),
         cmocka_unit_test(test_nsga2),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

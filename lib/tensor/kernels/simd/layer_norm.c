@@ -1,5 +1,5 @@
-/* Layer norm over the channels of each row, and its gradient: the generic kernels' formulas, a vector
- * at a time. */
+/* Layer norm over the channels of each row, and its gradient: the generic kernels' formulas, a
+ * vector at a time. */
 #include <math.h>
 #include "simd.h"
 
