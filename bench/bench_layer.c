@@ -77,7 +77,12 @@ int main(int argc, char **argv) {
         } else {
             for (int i = 0; i < count; i++) {
                 double start = ni_clock();
-                ni_run run = {inputs, values, grads, results, {1, 1}, true, NULL};
+                const ni_run run = {.inputs = inputs,
+                                    .values = values,
+                                    .gradients = grads,
+                                    .outputs = results,
+                                    .random_key = {1, 1},
+                                    .update_state = true};
                 check(context, ni_program_run(program, &run));
                 printf("%.6f%c", ni_clock() - start, i + 1 < count ? ' ' : '\n');
             }
