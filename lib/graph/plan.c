@@ -230,7 +230,8 @@ fail:
     return status;
 }
 
-/* Keeping is quicker than making again, by a tenth at most; a plan of no more than this keeps. */
+/* Keeping is quicker than making again, by a tenth at most; a plan of no more than this keeps. A
+ * larger one makes again what is cheap, and half of the convolutions. */
 enum { KEPT_BYTES = 1 << 30 };
 
 nas_status ni_program_create(ni_program **out, nas_graph *g, const ni_output *outputs, uint32_t n,
@@ -253,7 +254,7 @@ nas_status ni_program_create(ni_program **out, nas_graph *g, const ni_output *ou
         }
         if (options->no_fusion) break;
         if (limit ? ni_program_bytes(p) <= limit
-                  : again == NI_AGAIN_CHEAP || p->memory_bytes <= KEPT_BYTES)
+                  : p->share >= 2 || p->memory_bytes <= KEPT_BYTES)
             break;
     }
     if (limit && ni_program_bytes(p) > limit) {
