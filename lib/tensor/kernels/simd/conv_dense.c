@@ -108,14 +108,12 @@ static void make_block(const ni_conv_job *j, ni_tile_job *tile, int64_t vectors,
     const ni_tile *tiles =
         p->winograd ? NI_SIMD(winograd_tiles)[vectors - 1] : NI_SIMD(direct_tiles)[vectors - 1];
     const int64_t n = ceil_div(units, p->tile_pixels[vectors - 1]);
-    if (n == 0) return;
-    ni_parts t = ni_parts_of(units, n);
-    do {
-        const int64_t at = (pixel + t.start * each * p->phases) * p->out_c + channel;
-        tiles[t.size - 1](tile, t.start * tile->x_stride, j->out + at,
-                          j->mask ? j->mask + at : NULL,
-                          least(columns - t.start * each, t.size * each));
-    } while (ni_next_part(&t));
+    for (int64_t t = 0; t < n; t++) {
+        const int64_t start = part_start(units, n, t), size = part_start(units, n, t + 1) - start;
+        const int64_t at = (pixel + start * each * p->phases) * p->out_c + channel;
+        tiles[size - 1](tile, start * tile->x_stride, j->out + at, j->mask ? j->mask + at : NULL,
+                        least(columns - start * each, size * each));
+    }
 }
 
 void NI_SIMD(dense_columns)(const ni_conv_job *j, int64_t phase, int64_t columns, int64_t n,

@@ -26,23 +26,6 @@ static inline int64_t part_start(int64_t total, int64_t n, int64_t i) {
     return total / n * i + least(i, total % n);
 }
 
-/* The same, all of them in turn: the first, then by ni_next_part as long as it is true. Divides
- * once. */
-typedef struct {
-    int64_t start, size; /* of the part */
-    int64_t each, longer, left;
-} ni_parts;
-static inline ni_parts ni_parts_of(int64_t total, int64_t n) {
-    const int64_t each = total / n, longer = total % n;
-    return (ni_parts){0, each + (longer > 0), each, longer, n};
-}
-static inline bool ni_next_part(ni_parts *p) {
-    p->start += p->size;
-    p->longer--;
-    p->size = p->each + (p->longer > 0);
-    return --p->left > 0;
-}
-
 /* Makes the call for each column of channels k .. k + n - 1; n is a constant in all but the last.
  */
 #define COLUMNS(c, call)                                                                           \
