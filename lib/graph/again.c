@@ -27,8 +27,9 @@ static bool is_depthwise(const ni_conv *c) {
     return c->groups > 1 && c->groups == c->ci && c->groups == c->co;
 }
 
-/* Other convolutions are dear: made again for the gradients of batch norms alone, as many of them
- * as the program's share says. */
+/* Other convolutions are dear: made again for the gradients of batch norms alone, about as many of
+ * them as the program's share says. Which, the node's number tells, times 5 / 2 so that nodes an
+ * even distance apart, as the convolutions of a cell are, fall into different shares. */
 static bool may_again(const ni_program *p, const ni_step *s, const ni_step *reader) {
     if (s->accumulates != NI_NONE || !ni_is_by_image(p, s)) return false;
     switch (s->op) {

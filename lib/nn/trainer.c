@@ -26,7 +26,7 @@ struct ni_trainer {
     uint64_t steps; /* made so far */
     bool measures_only;
     ni_kernels kernels;
-    float loss, correct, *logits;
+    float loss, correct;
     void **train_results;
 };
 
