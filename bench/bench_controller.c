@@ -85,13 +85,11 @@ static void ask_tell(const nas_space *space, uint64_t n) {
         ni_result_set_score(got, score);
         ni_trial_row row = {.number = turn, .first_turn = turn, .turns = 1, .seen = turn};
         row.arrival = turn;
-        row.arch_hash = nas_arch_hash(arch);
         row.network_hash = network;
         row.parent = nas_proposal_parent(proposal);
         row.from = NAS_TRIAL_NONE;
         row.evaluated = 1;
         row.score = score;
-        row.arch = nas_arch_text(arch);
         row.design = arch;
         row.note = nas_proposal_note(proposal);
         must(ni_store_begin(store), "begin");

@@ -6,7 +6,7 @@
  * (docs/space-file.md), taken as a preset (itself a YAML text), or built here call by call.
  *
  * An architecture is one full assignment. It has one canonical text, which nas_arch_parse reads
- * back without loss; a hash of that text; and a hash of the network that it stands for, equal for
+ * back without loss; a hash of its decisions; and a hash of the network that it stands for, equal for
  * isomorphic networks.
  *
  * A finished space never changes and may be used by any number of threads at once, and so may an

@@ -231,12 +231,13 @@ nas_status ni_copy_text(nas_context *context, const char *text, size_t n, char *
 /* ---- random numbers ----------------------------------------------------------------------------- */
 
 /* Philox 4x32-10. The value type behind nas_random; copied freely. */
+enum { NI_RANDOM_AHEAD = 16 }; /* words made at once, at most */
 struct nas_random {
     uint32_t key[2];
     uint32_t stream[2];  /* upper half of the 128-bit counter */
-    uint64_t counter;    /* lower half: blocks drawn */
-    uint32_t block[4];
-    uint32_t used;       /* of block: 4 means empty */
+    uint64_t counter;    /* lower half: blocks made */
+    uint32_t words[NI_RANDOM_AHEAD];
+    uint32_t used, made; /* of words */
     uint32_t has_normal;
     double normal;       /* second of a pair */
     nas_context *context; /* of nas_random_create, else NULL */
@@ -246,6 +247,38 @@ struct nas_random {
 void ni_random_init(nas_random *random, uint64_t seed, uint64_t trial, const char *purpose);
 /* `count` draws below n into out, as so many calls of nas_random_below give them. */
 void ni_random_below_many(nas_random *random, uint32_t n, uint32_t *out, size_t count);
+
+/* nas_random_below for a bound that stays: reciprocal = ni_reciprocal(n), n > 0. */
+static inline uint64_t ni_reciprocal(uint64_t n) {
+    return UINT64_MAX / n;
+}
+uint64_t ni_random_word_pair(nas_random *random); /* of which one word is left, or none */
+/* value % n without a division: the quotient by the reciprocal is exact or one too small. */
+static inline uint64_t ni_remainder(uint64_t value, uint64_t n, uint64_t reciprocal) {
+#ifdef __SIZEOF_INT128__
+    __extension__ typedef unsigned __int128 wide;
+    uint64_t left = value - (uint64_t)((wide)value * reciprocal >> 64) * n;
+    return left < n ? left : left - n;
+#else
+    (void)reciprocal;
+    return value % n;
+#endif
+}
+static inline uint64_t ni_random_below_by(nas_random *random, uint64_t n, uint64_t reciprocal) {
+    /* The last, incomplete run of n values is drawn again. It is shorter than n: most values are
+     * below it without the division that says how long it is. */
+    for (;;) {
+        uint64_t value;
+        if (random->made - random->used >= 2) {
+            value = random->words[random->used] | (uint64_t)random->words[random->used + 1] << 32;
+            random->used += 2;
+        } else {
+            value = ni_random_word_pair(random);
+        }
+        if (value <= UINT64_MAX - n || value <= UINT64_MAX - (UINT64_MAX % n + 1) % n)
+            return ni_remainder(value, n, reciprocal);
+    }
+}
 /* The bare bijection, for kernels that draw by position (dropout): counter and key to 4 words. */
 void ni_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 /* float32 helpers that fill arrays */

@@ -11,24 +11,79 @@
 #include <math.h>
 #include "core.h"
 
+#define MULTIPLIER_0 0xD2511F53u
+#define MULTIPLIER_1 0xCD9E8D57u
+#define WEYL_0       0x9E3779B9u
+#define WEYL_1       0xBB67AE85u
+
 void ni_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
     uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
     uint32_t k0 = key[0], k1 = key[1];
     for (int round = 0; round < 10; round++) {
-        uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
+        uint64_t p0 = (uint64_t)MULTIPLIER_0 * c0, p1 = (uint64_t)MULTIPLIER_1 * c2;
         uint32_t n0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0, n2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
         c1 = (uint32_t)p1;
         c3 = (uint32_t)p0;
         c0 = n0;
         c2 = n2;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
+        k0 += WEYL_0;
+        k1 += WEYL_1;
     }
     out[0] = c0;
     out[1] = c1;
     out[2] = c2;
     out[3] = c3;
 }
+
+/* AHEAD blocks whose counters follow each other. A block alone waits for each of its
+ * multiplications; several at once do not wait for each other. */
+enum { AHEAD = NI_RANDOM_AHEAD / 4 };
+#ifdef __SSE2__
+#include <emmintrin.h>
+/* Words in the lower halves of 64-bit lanes: the upper ones hold what no product reads. */
+static void philox_ahead(const uint32_t counter[4], const uint32_t key[2], uint32_t *out) {
+    enum { PAIRS = AHEAD / 2 };
+    const uint64_t from = counter[0] | (uint64_t)counter[1] << 32;
+    const __m128i m0 = _mm_set1_epi64x(MULTIPLIER_0), m1 = _mm_set1_epi64x(MULTIPLIER_1);
+    const __m128i w0 = _mm_set1_epi64x(WEYL_0), w1 = _mm_set1_epi64x(WEYL_1);
+    __m128i k0 = _mm_set1_epi64x(key[0]), k1 = _mm_set1_epi64x(key[1]);
+    __m128i c0[PAIRS], c1[PAIRS], c2[PAIRS], c3[PAIRS];
+    for (unsigned i = 0; i < PAIRS; i++) {
+        c0[i] = _mm_set_epi64x((int64_t)(from + 2 * i + 1), (int64_t)(from + 2 * i));
+        c1[i] = _mm_srli_epi64(c0[i], 32);
+        c2[i] = _mm_set1_epi64x(counter[2]);
+        c3[i] = _mm_set1_epi64x(counter[3]);
+    }
+    for (int round = 0; round < 10; round++) {
+        for (unsigned i = 0; i < PAIRS; i++) {
+            __m128i p0 = _mm_mul_epu32(m0, c0[i]), p1 = _mm_mul_epu32(m1, c2[i]);
+            c0[i] = _mm_xor_si128(_mm_xor_si128(_mm_srli_epi64(p1, 32), c1[i]), k0);
+            c2[i] = _mm_xor_si128(_mm_xor_si128(_mm_srli_epi64(p0, 32), c3[i]), k1);
+            c1[i] = p1;
+            c3[i] = p0;
+        }
+        k0 = _mm_add_epi32(k0, w0);
+        k1 = _mm_add_epi32(k1, w1);
+    }
+    for (unsigned i = 0; i < PAIRS; i++) {
+        /* words 0 and 1 of both blocks, then 2 and 3 */
+        const __m128i low = _mm_set1_epi64x(UINT32_MAX);
+        __m128i a = _mm_or_si128(_mm_and_si128(c0[i], low), _mm_slli_epi64(c1[i], 32));
+        __m128i b = _mm_or_si128(_mm_and_si128(c2[i], low), _mm_slli_epi64(c3[i], 32));
+        _mm_storeu_si128((__m128i *)(void *)&out[8 * i], _mm_unpacklo_epi64(a, b));
+        _mm_storeu_si128((__m128i *)(void *)&out[8 * i + 4], _mm_unpackhi_epi64(a, b));
+    }
+}
+#else
+static void philox_ahead(const uint32_t counter[4], const uint32_t key[2], uint32_t *out) {
+    const uint64_t from = counter[0] | (uint64_t)counter[1] << 32;
+    for (unsigned i = 0; i < AHEAD; i++) {
+        const uint32_t at[4] = {(uint32_t)(from + i), (uint32_t)((from + i) >> 32), counter[2],
+                                counter[3]};
+        ni_philox(at, key, &out[4 * i]);
+    }
+}
+#endif
 
 static void put_le64(unsigned char *to, uint64_t value) {
     for (int i = 0; i < 8; i++)
@@ -43,7 +98,6 @@ void ni_random_init(nas_random *random, uint64_t seed, uint64_t trial, const cha
     *random = (nas_random){
         .key = {(uint32_t)seed, (uint32_t)(seed >> 32)},
         .stream = {(uint32_t)stream, (uint32_t)(stream >> 32)},
-        .used = 4,
     };
 }
 
@@ -70,143 +124,55 @@ void nas_random_free(nas_random *random) {
     ni_context_release(context);
 }
 
-static uint32_t word(nas_random *random) {
-    if (random->used >= 4) {
-        uint32_t counter[4] = {(uint32_t)random->counter, (uint32_t)(random->counter >> 32),
-                               random->stream[0], random->stream[1]};
-        ni_philox(counter, random->key, random->block);
-        random->counter++;
-        random->used = 0;
-    }
-    return random->block[random->used++];
+/* One block where a stream begins, of which often no more is drawn; then several at once. */
+static void make_words(nas_random *random) {
+    const uint32_t counter[4] = {(uint32_t)random->counter, (uint32_t)(random->counter >> 32),
+                                 random->stream[0], random->stream[1]};
+    const bool first = random->counter == 0;
+    if (first)
+        ni_philox(counter, random->key, random->words);
+    else
+        philox_ahead(counter, random->key, random->words);
+    random->counter += first ? 1 : AHEAD;
+    random->used = 0;
+    random->made = first ? 4 : 4 * AHEAD;
 }
 
-static inline uint64_t both_words(nas_random *random) {
-    if (random->used <= 2) { /* both of one block */
-        const uint32_t *at = &random->block[random->used];
-        random->used += 2;
-        return at[0] | (uint64_t)at[1] << 32;
-    }
+static inline uint32_t word(nas_random *random) {
+    if (random->used == random->made) make_words(random);
+    return random->words[random->used++];
+}
+
+uint64_t ni_random_word_pair(nas_random *random) {
     uint64_t low = word(random);
     return low | (uint64_t)word(random) << 32;
 }
 
 uint64_t nas_random_u64(nas_random *random) {
-    return both_words(random);
+    return ni_random_word_pair(random);
 }
 
-#ifdef __SIZEOF_INT128__
-/* value % n without a division for the n of most decisions: by 2^64 / n, rounded down, the quotient
- * is exact or one too small. */
-static inline uint64_t remainder_of(uint64_t value, uint64_t n) {
+/* Without a division for the n of most decisions. */
+static uint64_t reciprocal_of(uint64_t n) {
 #define R(n) UINT64_MAX / (n)
-    static const uint64_t reciprocal[65] = {
+    static const uint64_t known[65] = {
         0,     R(1),  R(2),  R(3),  R(4),  R(5),  R(6),  R(7),  R(8),  R(9),  R(10), R(11), R(12),
         R(13), R(14), R(15), R(16), R(17), R(18), R(19), R(20), R(21), R(22), R(23), R(24), R(25),
         R(26), R(27), R(28), R(29), R(30), R(31), R(32), R(33), R(34), R(35), R(36), R(37), R(38),
         R(39), R(40), R(41), R(42), R(43), R(44), R(45), R(46), R(47), R(48), R(49), R(50), R(51),
         R(52), R(53), R(54), R(55), R(56), R(57), R(58), R(59), R(60), R(61), R(62), R(63), R(64)};
 #undef R
-    if (n >= NI_COUNT(reciprocal)) return value % n;
-    __extension__ typedef unsigned __int128 wide;
-    uint64_t left = value - (uint64_t)((wide)value * reciprocal[n] >> 64) * n;
-    return left < n ? left : left - n;
+    return n < NI_COUNT(known) ? known[n] : ni_reciprocal(n);
 }
-#else
-static inline uint64_t remainder_of(uint64_t value, uint64_t n) {
-    return value % n;
-}
-#endif
 
 uint64_t nas_random_below(nas_random *random, uint64_t n) {
-    if (n == 0) return 0;
-    /* The last, incomplete run of n values is drawn again. It is shorter than n: most values are
-     * below it without the division that says how long it is. */
-    for (;;) {
-        uint64_t value = both_words(random);
-        if (value <= UINT64_MAX - n || value <= UINT64_MAX - (UINT64_MAX % n + 1) % n)
-            return remainder_of(value, n);
-    }
+    return n == 0 ? 0 : ni_random_below_by(random, n, reciprocal_of(n));
 }
-
-#ifdef __SIZEOF_INT128__
-__extension__ typedef unsigned __int128 u128;
-
-/* Blocks from + 0 .. MANY-1 of a stream, one round of all after the other: a block alone waits for
- * each of its multiplications, these do not wait for each other. */
-enum { MANY = 4 };
-static void many_blocks(const nas_random *random, uint64_t from, uint32_t out[4 * MANY]) {
-    uint32_t c0[MANY], c1[MANY], c2[MANY], c3[MANY], k0 = random->key[0], k1 = random->key[1];
-    for (unsigned i = 0; i < MANY; i++) {
-        c0[i] = (uint32_t)(from + i);
-        c1[i] = (uint32_t)((from + i) >> 32);
-        c2[i] = random->stream[0];
-        c3[i] = random->stream[1];
-    }
-    for (int round = 0; round < 10; round++) {
-        for (unsigned i = 0; i < MANY; i++) {
-            uint64_t p0 = (uint64_t)0xD2511F53u * c0[i], p1 = (uint64_t)0xCD9E8D57u * c2[i];
-            c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
-            c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
-            c1[i] = (uint32_t)p1;
-            c3[i] = (uint32_t)p0;
-        }
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-    for (unsigned i = 0; i < MANY; i++) {
-        out[4 * i] = c0[i];
-        out[4 * i + 1] = c1[i];
-        out[4 * i + 2] = c2[i];
-        out[4 * i + 3] = c3[i];
-    }
-}
-
-/* The draws that whole blocks give, as long as 2 * MANY of them are wanted; how many were made. */
-static size_t below_by_blocks(nas_random *random, uint32_t n, uint32_t *out, size_t count) {
-    /* value % n by two multiplications: Lemire, Kaser, Kurz, "Faster remainder by direct
-     * computation", 2019, with 128 bits, which is exact for every 64-bit value. */
-    const u128 magic = ~(u128)0 / n + 1;
-    uint32_t words[4 * MANY];
-    size_t done = 0;
-    while (count - done >= 2 * MANY) {
-        if (random->used != 4) { /* the rest of a block that was begun */
-            if (random->used % 2) break;
-            out[done++] = (uint32_t)nas_random_below(random, n);
-            continue;
-        }
-        many_blocks(random, random->counter, words);
-        size_t i = 0;
-        for (; i < 2 * MANY; i++) {
-            uint64_t value = words[2 * i] | (uint64_t)words[2 * i + 1] << 32;
-            if (value > UINT64_MAX - n) break; /* perhaps to be drawn again: the plain way knows */
-            u128 part = magic * value;
-            out[done + i] =
-                (uint32_t)(((part >> 64) * n + (((part & UINT64_MAX) * n) >> 64)) >> 64);
-        }
-        done += i;
-        random->counter += i / 2;
-        if (i == 2 * MANY) continue;
-        if (i % 2) { /* half of a block is left */
-            memcpy(random->block, words + 4 * (i / 2), sizeof random->block);
-            random->counter++;
-            random->used = 2;
-        }
-        out[done++] = (uint32_t)nas_random_below(random, n);
-    }
-    return done;
-}
-#else
-static size_t below_by_blocks(nas_random *random, uint32_t n, uint32_t *out, size_t count) {
-    (void)random, (void)n, (void)out, (void)count;
-    return 0;
-}
-#endif
 
 void ni_random_below_many(nas_random *random, uint32_t n, uint32_t *out, size_t count) {
-    size_t done = n > 1 ? below_by_blocks(random, n, out, count) : 0;
-    for (; done < count; done++)
-        out[done] = (uint32_t)nas_random_below(random, n);
+    const uint64_t reciprocal = n ? reciprocal_of(n) : 0;
+    for (size_t i = 0; i < count; i++)
+        out[i] = n ? (uint32_t)ni_random_below_by(random, n, reciprocal) : 0;
 }
 
 double nas_random_uniform(nas_random *random) {

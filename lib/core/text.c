@@ -103,7 +103,8 @@ void ni_text_u64(ni_text *text, uint64_t value) {
 }
 
 void ni_text_i64(ni_text *text, int64_t value) {
-    ni_text_f(text, "%lld", (long long)value);
+    if (value < 0) ni_text_add_char(text, '-');
+    ni_text_u64(text, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
 void ni_text_f64(ni_text *text, double value) {

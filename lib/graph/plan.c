@@ -253,8 +253,7 @@ nas_status ni_program_create(ni_program **out, nas_graph *g, const ni_output *ou
             p = next;
         }
         if (options->no_fusion) break;
-        if (limit ? ni_program_bytes(p) <= limit
-                  : p->share >= 2 || p->memory_bytes <= KEPT_BYTES)
+        if (limit ? ni_program_bytes(p) <= limit : p->share >= 2 || p->memory_bytes <= KEPT_BYTES)
             break;
     }
     if (limit && ni_program_bytes(p) > limit) {

@@ -54,7 +54,6 @@ static ni_trial_row make_row(nas_search *s, const ni_turn *turn) {
                         .turns = turn->number - turn->first_turn + 1,
                         .seen = turn->first_seen,
                         .arrival = turn->arrival,
-                        .arch_hash = arch ? nas_arch_hash(arch) : 0,
                         .network_hash = arch ? nas_arch_network_hash(arch) : 0,
                         .reuse_key = turn->reuse_key,
                         .parent = nas_proposal_parent(p),
@@ -67,7 +66,7 @@ static ni_trial_row make_row(nas_search *s, const ni_turn *turn) {
                         .seconds = nearbyint((alone ? turn->seconds : s->open_seconds) * 1e9) / 1e9,
                         .design = arch,
                         .has_arch = arch != NULL,
-                        .arch = arch ? nas_arch_text(arch) : "",
+                        .arch = "",
                         .sentence = nas_result_sentence(turn->result),
                         .note = nas_proposal_note(p),
                         .evaluator = nas_proposal_evaluator(p)};

@@ -1,7 +1,9 @@
-/* Architectures: made, read, written, compared, costed. One allocation holds the values and the
- * canonical text. */
+/* Architectures: made, read, written, compared, costed. One allocation holds the values and room
+ * for the canonical text, which is written when it is first asked for: most architectures that a
+ * search looks at are never shown. */
 #include <inttypes.h>
 #include <math.h>
+#include <sched.h>
 #include "internal.h"
 
 /* ---- values and their text ---------------------------------------------------------------------
@@ -61,80 +63,57 @@ static void text_of(const nas_space *s, const nas_value *values, ni_text *text) 
     }
 }
 
-/* Most architectures' texts are as long as those before: room for one of that length is taken
- * with the architecture, and only a longer one costs an allocation of its own. */
-enum { TEXT_LEAST = 64 };
+nas_status ni_space_text_room(nas_space *s) {
+    const ni_template *t = s->template;
+    bool own = t && t->ops->text;
+    size_t most = own ? t->ops->text_most(s) + 1 : 1;
+    for (uint32_t d = 0; d < s->decisions.n; d++) {
+        const ni_decision *decision = &s->decisions.items[d];
+        if (own && d >= t->first_decision && d < t->first_decision + t->n_decisions) continue;
+        size_t value = NI_NUMBER_TEXT;
+        if (decision->about.kind == NAS_DECISION_CHOICE) value = ni_longest_alternative(s, d);
+        if (!ni_add_size(most, strlen(decision->name) + 2 + value, &most))
+            return ni_fail_memory(s->context, SIZE_MAX);
+    }
+    s->text_most = most;
+    return NAS_OK;
+}
+
+size_t ni_longest_alternative(const nas_space *s, uint32_t d) {
+    const ni_decision *decision = &s->decisions.items[d];
+    size_t most = 0;
+    for (uint32_t k = 0; k < decision->about.n_alternatives; k++) {
+        size_t n = strlen(decision->alternatives[k]);
+        if (n > most) most = n;
+    }
+    return most;
+}
 
 nas_status ni_arch_begin(nas_arch **out, const nas_space *s, const nas_value *values) {
     size_t n = s->decisions.n;
-    size_t room = atomic_load_explicit(&s->text_room, memory_order_relaxed);
-    if (room < TEXT_LEAST) room = TEXT_LEAST;
-    nas_arch *arch = ni_alloc(s->context, sizeof *arch + n * sizeof(nas_value) + room);
+    nas_arch *arch = ni_alloc(s->context, sizeof *arch + n * sizeof(nas_value) + s->text_most);
     if (!arch) return NAS_E_MEMORY;
     memset(arch, 0, sizeof *arch);
     atomic_init(&arch->owners, 1);
     atomic_init(&arch->network_hash, 0);
     atomic_init(&arch->costed, 0);
+    atomic_init(&arch->written, NI_TEXT_NONE);
     arch->space = s;
-    arch->text = "";
-    arch->room = room;
     ni_arch_set(arch, values);
     *out = arch;
     return NAS_OK;
 }
 
-void ni_arch_set(nas_arch *arch, const nas_value *values) {
-    const nas_space *s = arch->space;
-    atomic_store_explicit(&arch->costed, 0, memory_order_relaxed);
-    for (uint32_t d = 0; d < s->decisions.n; d++) {
-        nas_value value = {0, 0};
-        if (ni_decision_active(s, values, d)) {
-            if (s->decisions.items[d].about.kind == NAS_DECISION_REAL)
-                value.real = values[d].real;
-            else
-                value.integer = values[d].integer;
-        }
-        arch->values[d] = value;
-    }
-}
-
-nas_status ni_arch_end(nas_arch **out, nas_arch *arch) {
-    const nas_space *s = arch->space;
-    size_t n = s->decisions.n;
-    ni_text text;
-    ni_text_lend(&text, s->context, (char *)&arch->values[n], arch->room);
-    text_of(s, arch->values, &text);
-    nas_status status = text.status;
-    if (status >= 0 && text.data != text.lent) {
-        nas_arch *longer =
-            ni_realloc(s->context, arch, sizeof *arch + n * sizeof(nas_value) + text.n + 1);
-        if (longer) {
-            arch = longer;
-            memcpy(&arch->values[n], text.data, text.n + 1);
-            arch->room = text.n + 1;
-            nas_space *learns = (nas_space *)(uintptr_t)s;
-            atomic_store_explicit(&learns->text_room, text.n + 1, memory_order_relaxed);
-        } else {
-            status = NAS_E_MEMORY;
-        }
-    }
-    if (status < 0) {
-        ni_text_free(&text);
-        ni_free(s->context, arch);
-        return status;
-    }
-    arch->text = (const char *)&arch->values[n];
-    arch->hash = ni_hash_seeded(arch->text, text.n, s->hash);
-    ni_text_free(&text);
-    ni_space_hold(s);
+void ni_arch_end(nas_arch **out, nas_arch *arch) {
+    ni_space_hold(arch->space);
     *out = arch;
-    return NAS_OK;
 }
 
 nas_status ni_arch_make(nas_arch **out, const nas_space *s, const nas_value *values) {
     nas_arch *arch;
     NI_TRY(ni_arch_begin(&arch, s, values));
-    return ni_arch_end(out, arch);
+    ni_arch_end(out, arch);
+    return NAS_OK;
 }
 
 nas_status nas_arch_create(nas_arch **out, const nas_space *space, const nas_value *values,
@@ -320,8 +299,24 @@ int32_t nas_arch_active(const nas_arch *arch, uint32_t decision) {
            ni_decision_active(arch->space, arch->values, decision);
 }
 
+/* Of threads that ask at once the first one writes, and the others wait for it: a microsecond. */
 const char *nas_arch_text(const nas_arch *arch) {
-    return arch->text;
+    nas_arch *a = (nas_arch *)(uintptr_t)arch; /* what is told apart by `written` */
+    const nas_space *s = arch->space;
+    char *at = (char *)&a->values[s->decisions.n];
+    int state = atomic_load_explicit(&a->written, memory_order_acquire);
+    if (state == NI_TEXT_WRITTEN) return at;
+    if (state == NI_TEXT_NONE &&
+        atomic_compare_exchange_strong(&a->written, &state, NI_TEXT_BEING_WRITTEN)) {
+        ni_text text;
+        ni_text_lend(&text, s->context, at, s->text_most);
+        text_of(s, arch->values, &text);
+        atomic_store_explicit(&a->written, NI_TEXT_WRITTEN, memory_order_release);
+        return at;
+    }
+    while (atomic_load_explicit(&a->written, memory_order_acquire) != NI_TEXT_WRITTEN)
+        sched_yield();
+    return at;
 }
 
 uint64_t nas_arch_hash(const nas_arch *arch) {
@@ -363,7 +358,8 @@ uint64_t nas_arch_published_hash(const nas_arch *arch) {
 }
 
 int32_t nas_arch_equal(const nas_arch *a, const nas_arch *b) {
-    return a->space == b->space && a->hash == b->hash && strcmp(a->text, b->text) == 0;
+    return a->space == b->space && a->hash == b->hash &&
+           memcmp(a->values, b->values, a->space->decisions.n * sizeof *a->values) == 0;
 }
 
 bool ni_arch_hyper(const nas_arch *arch, const char *name, double *out) {
@@ -529,7 +525,9 @@ nas_status ni_arch_violated(const nas_arch *arch, int64_t *constraint) {
                 if (status < 0) break;
                 counted = true;
             }
-            if (ni_expr_value(c->expr, values, costs) != 0) continue;
+            if (c->is_bound ? costs[c->cost] >= c->low && costs[c->cost] <= c->high
+                            : ni_expr_value(c->expr, values, costs) != 0)
+                continue;
             *constraint = (int64_t)i;
             break;
         }
@@ -545,7 +543,7 @@ nas_status nas_arch_check(const nas_arch *arch) {
     NI_TRY(ni_arch_violated(arch, &violated));
     if (violated < 0) return NAS_OK;
     return ni_fail(arch->space->context, NAS_E_INFEASIBLE, "'%s' does not hold for %s",
-                   arch->space->constraints.items[violated].text, arch->text);
+                   arch->space->constraints.items[violated].text, nas_arch_text(arch));
 }
 
 /* ---- networks and drawings
@@ -632,7 +630,7 @@ void ni_draw_free(nas_context *context, ni_draw_graph *graphs, uint32_t n) {
  */
 
 nas_status nas_write_arch(nas_writer *to, const nas_arch *arch) {
-    return nas_write_text(to, arch->text);
+    return nas_write_text(to, nas_arch_text(arch));
 }
 
 nas_status nas_read_arch(nas_reader *from, const nas_space *space, nas_arch **out) {

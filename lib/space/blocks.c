@@ -133,7 +133,8 @@ static void add_terms(meaning *to, const uint8_t *terms, uint32_t n) {
     }
 }
 
-static void add_cell(const nas_space *s, ni_dag *dag, uint32_t kind, const cell *c) {
+/* Returns the node of the cell's output. */
+static uint32_t add_cell(const nas_space *s, ni_dag *dag, uint32_t kind, const cell *c) {
     const blocks_template *t = blocks_of(s);
     meaning states[BLOCK_STATES_MOST];
     uint64_t base = (uint64_t)(kind + 1) << 32;
@@ -181,19 +182,23 @@ static void add_cell(const nas_space *s, ni_dag *dag, uint32_t kind, const cell 
         if (m->n == 0 && !empty) empty = node(dag, base + 6);
         outputs[i] = m->n ? sum_node(dag, &sums, base + 3, m) : empty;
     }
-    node(dag, base + 5);
+    uint32_t output = node(dag, base + 5);
     for (uint32_t i = 0; i < c->n_outputs; i++)
         edge(dag, outputs[i]);
+    return output;
 }
 
-/* What no output needs goes. */
-static void prune(ni_dag *dag, const uint64_t *kinds, uint32_t n_kinds) {
-    bool needed[NI_DAG_MOST];
-    uint32_t number[NI_DAG_MOST], n = 0, n_edges = 0;
-    for (uint32_t v = 0; v < dag->n; v++)
-        needed[v] = dag->label[v] == kinds[0] || dag->label[v] == kinds[n_kinds - 1];
+/* What no output needs goes; mostly that is nothing. */
+static void prune(ni_dag *dag, const uint32_t *outputs, uint32_t n_outputs) {
+    bool needed[NI_DAG_MOST] = {false};
+    uint32_t number[NI_DAG_MOST], n = 0, n_edges = 0, n_needed = 0;
+    for (uint32_t i = 0; i < n_outputs; i++)
+        needed[outputs[i]] = true;
     for (uint32_t e = dag->n_edges; e-- > 0;)
-        if (needed[dag->to[e]]) needed[dag->from[e]] = true;
+        needed[dag->from[e]] |= needed[dag->to[e]];
+    for (uint32_t v = 0; v < dag->n; v++)
+        n_needed += needed[v];
+    if (n_needed == dag->n) return;
     for (uint32_t v = 0; v < dag->n; v++) {
         if (!needed[v]) continue;
         number[v] = n;
@@ -210,15 +215,14 @@ static void prune(ni_dag *dag, const uint64_t *kinds, uint32_t n_kinds) {
 
 static void meaning_of(const nas_arch *arch, ni_dag *dag) {
     const blocks_template *t = blocks_of(arch->space);
-    uint64_t outs[2];
+    uint32_t outputs[2];
     dag->n = dag->n_edges = 0;
     for (uint32_t kind = 0; kind < t->n_kinds; kind++) {
         cell c;
         ni_blocks_cell(arch->space, arch->values, kind, &c);
-        add_cell(arch->space, dag, kind, &c);
-        outs[kind] = ((uint64_t)(kind + 1) << 32) + 5;
+        outputs[kind] = add_cell(arch->space, dag, kind, &c);
     }
-    prune(dag, outs, t->n_kinds);
+    prune(dag, outputs, t->n_kinds);
 }
 
 uint64_t ni_blocks_hash(const nas_arch *arch) {
@@ -349,6 +353,7 @@ static const ni_template_ops ops = {
     .structure = structure,
     .graphs = ni_blocks_graphs,
     .text = ni_blocks_text,
+    .text_most = ni_blocks_text_most,
     .parse = ni_blocks_parse,
     .piece = ni_blocks_piece,
     .walk = &ni_blocks_walk,

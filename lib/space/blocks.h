@@ -69,6 +69,7 @@ void ni_blocks_outputs(const blocks_template *t, cell *c);
 
 uint64_t ni_blocks_hash(const nas_arch *arch);
 void ni_blocks_text(const nas_space *s, const nas_value *values, ni_text *to);
+size_t ni_blocks_text_most(const nas_space *s);
 nas_status ni_blocks_parse(const nas_space *s, const char *text, nas_value *values, size_t *used);
 nas_status ni_blocks_graphs(const nas_arch *arch, ni_draw_graph **out, uint32_t *n);
 nas_status ni_blocks_mutate(const nas_space *s, const char *rule, nas_random *random,

@@ -68,6 +68,22 @@ void ni_blocks_text(const nas_space *s, const nas_value *values, ni_text *to) {
             }
 }
 
+size_t ni_blocks_text_most(const nas_space *s) {
+    enum {
+        ARC = 2 * (3 + 5), /* an input and an operation, each with a blank */
+        AROUND = 64,       /* names, brackets */
+        STATE = 4,
+        JOIN = 10 /* in the lists, with what parts them */
+    };
+    const blocks_template *t = blocks_of(s);
+    size_t most = 0, edges = 0;
+    if (t->text == TEXT_ARCS) return (size_t)t->n_kinds * t->most * 2 * ARC;
+    for (uint32_t k = 0; k < t->n_operations * BLOCK_STATES_MOST; k++)
+        if (t->operation_text[k].n > most) most = t->operation_text[k].n;
+    edges = 2 * (size_t)t->most;
+    return 2 * (AROUND + edges * most + t->most * (size_t)(STATE + JOIN)) + 16;
+}
+
 /* ---- reading ------------------------------------------------------------------------------------
  */
 

@@ -33,6 +33,14 @@ static void own_text(const nas_space *s, const nas_value *values, ni_text *to) {
     }
 }
 
+static size_t own_text_most(const nas_space *s) {
+    const ni_cells *c = (const ni_cells *)(const void *)s->template;
+    size_t most = 0;
+    for (uint32_t e = 0; e < c->o.n_edges; e++)
+        most += ni_longest_alternative(s, c->base.first_decision + e) + 5;
+    return most;
+}
+
 static nas_status own_parse(const nas_space *s, const char *text, nas_value *values, size_t *used) {
     const ni_cells *c = (const ni_cells *)(const void *)s->template;
     const char *at = text;
@@ -321,6 +329,7 @@ static const ni_template_ops published_ops = {
     .structure = structure,
     .graphs = ni_cells_graphs,
     .text = own_text,
+    .text_most = own_text_most,
     .parse = own_parse,
     .piece = ni_cells_piece,
     .walk = &walk,

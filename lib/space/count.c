@@ -223,6 +223,16 @@ void ni_space_assignment(const nas_space *s, uint64_t index, nas_value *values) 
 /* ---- drawing
  * ----------------------------------------------------------------------------------------- */
 
+/* One that nothing hangs on, and not real: most are. */
+static inline bool is_plain(const ni_decision *decision) {
+    return decision->about.kind != NAS_DECISION_REAL && !decision->has_dependents;
+}
+static inline void draw_plain(const ni_decision *decision, nas_random *random, nas_value *value) {
+    const nas_decision *a = &decision->about;
+    int64_t k = (int64_t)ni_random_below_by(random, a->n_alternatives, decision->reciprocal);
+    value->integer = a->kind == NAS_DECISION_INTEGER ? a->low + k * a->step : k;
+}
+
 static void draw_own(const nas_space *s, nas_random *random, uint32_t d, nas_value *value) {
     const nas_decision *a = &s->decisions.items[d].about;
     if (a->kind == NAS_DECISION_REAL) {
@@ -235,8 +245,7 @@ static void draw_own(const nas_space *s, nas_random *random, uint32_t d, nas_val
         return;
     }
     if (!has_dependents(s, d)) {
-        int64_t k = (int64_t)nas_random_below(random, a->n_alternatives);
-        value->integer = a->kind == NAS_DECISION_INTEGER ? a->low + k * a->step : k;
+        draw_plain(&s->decisions.items[d], random, value);
         return;
     }
     if (s->subtree[d] != UINT64_MAX) {
@@ -285,12 +294,22 @@ void ni_space_draw_dependents(const nas_space *s, nas_random *random, uint32_t d
 }
 
 void ni_space_draw_subtree(const nas_space *s, nas_random *random, uint32_t d, nas_value *values) {
+    if (is_plain(&s->decisions.items[d])) {
+        draw_plain(&s->decisions.items[d], random, &values[d]);
+        return;
+    }
     draw_own(s, random, d, &values[d]);
     ni_space_draw_dependents(s, random, d, values);
 }
 
 void ni_space_draw(const nas_space *s, nas_random *random, nas_value *values) {
     memset(values, 0, s->decisions.n * sizeof *values);
-    for (uint32_t d = 0; d < s->decisions.n; d++)
-        if (s->decisions.items[d].about.condition < 0) ni_space_draw_subtree(s, random, d, values);
+    for (uint32_t d = 0; d < s->decisions.n; d++) {
+        const ni_decision *decision = &s->decisions.items[d];
+        if (decision->about.condition >= 0) continue;
+        if (is_plain(decision))
+            draw_plain(decision, random, &values[d]);
+        else
+            ni_space_draw_subtree(s, random, d, values);
+    }
 }

@@ -184,7 +184,7 @@ nas_status ni_descend(const nas_space *s, const ni_inside *inside, nas_random *r
     if (status >= 0 && missed == 0) status = walk(&d, steps, arch, values);
     what_was_reached(&d, reached);
     if (status >= 0 && missed == 0) {
-        status = ni_arch_end(out, arch);
+        ni_arch_end(out, arch);
         arch = NULL;
     }
     ni_free(s->context, arch);

@@ -317,6 +317,15 @@ bool ni_expr_needs_network(const ni_expr *e) {
            ni_expr_needs_network(e->a) || ni_expr_needs_network(e->b);
 }
 
+bool ni_expr_is_bound(const ni_expr *e, uint32_t *cost, double *low, double *high) {
+    if ((e->kind != E_LE && e->kind != E_GE) || e->a->kind != E_COST || e->b->kind != E_NUMBER)
+        return false;
+    *cost = e->a->index;
+    *low = e->kind == E_GE ? e->b->number : -INFINITY;
+    *high = e->kind == E_LE ? e->b->number : INFINITY;
+    return true;
+}
+
 /* A value that depends on nothing. */
 static bool is_constant(const ni_expr *e) {
     return !e ||

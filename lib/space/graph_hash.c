@@ -26,7 +26,6 @@ void ni_sort_u64(uint64_t *a, uint32_t n) {
     }
 }
 
-/* Mixes 64 bits so that sums of the results stand for multisets. */
 static inline uint64_t mix(uint64_t x) {
     x ^= x >> 32;
     x *= UINT64_C(0xbf58476d1ce4e5b9);
@@ -41,29 +40,46 @@ static inline uint64_t mix_well(uint64_t x) {
     return x ^ x >> 31;
 }
 
-uint64_t ni_dag_hash(const ni_dag *dag) {
-    enum { PASSES = 2 };
-    uint64_t now[NI_DAG_MOST], sum[NI_DAG_MOST], out[NI_DAG_MOST];
-    for (uint32_t v = 0; v < dag->n; v++)
-        now[v] = mix_well(dag->label[v] + UINT64_C(0x9e3779b97f4a7c15));
-    for (uint32_t pass = 0; pass < PASSES; pass++) {
-        for (uint32_t v = 0, e = 0; v < dag->n; v++) {
-            uint64_t all = 0;
-            for (; e < dag->n_edges && dag->to[e] == v; e++)
-                all += out[dag->from[e]];
-            now[v] = mix(now[v] + 3 * all);
-            out[v] = mix(now[v] + 1);
-            sum[v] = 0;
-        }
-        for (uint32_t v = dag->n, e = dag->n_edges; v-- > 0;) {
-            now[v] = mix(now[v] + 5 * sum[v]);
-            const uint64_t mine = mix(now[v] + 2);
-            for (; e > 0 && dag->to[e - 1] == v; e--)
-                sum[dag->from[e - 1]] += mine;
-        }
+/* What comes in by the edges is summed: sums of mixed bits stand for multisets. A node's value is
+ * made again at each of its edges, of which the last one counts: which edge is the last is nothing
+ * that a processor can foresee, and a branch that it guesses wrong costs more than what is made in
+ * vain. */
+static void forth(const ni_dag *dag, const uint64_t *now, uint64_t *next) {
+    uint64_t sum[NI_DAG_MOST];
+    for (uint32_t v = 0; v < dag->n; v++) {
+        next[v] = mix(now[v]);
+        sum[v] = 0;
     }
-    uint64_t all = 0;
+    for (uint32_t e = 0; e < dag->n_edges; e++) {
+        const uint32_t v = dag->to[e];
+        sum[v] += next[dag->from[e]];
+        next[v] = mix(now[v] + 3 * sum[v]);
+    }
+}
+
+static void back(const ni_dag *dag, const uint64_t *now, uint64_t *next) {
+    uint64_t sum[NI_DAG_MOST];
     for (uint32_t v = 0; v < dag->n; v++)
-        all += mix_well(now[v] + 7);
+        sum[v] = 0;
+    for (uint32_t e = dag->n_edges; e-- > 0;) {
+        const uint32_t v = dag->to[e];
+        sum[dag->from[e]] += mix(now[v] + 5 * sum[v]);
+    }
+    for (uint32_t v = 0; v < dag->n; v++)
+        next[v] = mix(now[v] + 5 * sum[v]);
+}
+
+uint64_t ni_dag_hash(const ni_dag *dag) {
+    uint64_t a[NI_DAG_MOST], b[NI_DAG_MOST], all = 0;
+    a[0] = b[0] = 0; /* of a graph without nodes */
+    for (uint32_t v = 0; v < dag->n; v++)
+        a[v] = mix_well(dag->label[v] + UINT64_C(0x9e3779b97f4a7c15));
+    /* Two sweeps leave some cells of five equal blocks alike that differ; a fourth finds no more.
+     */
+    forth(dag, a, b);
+    back(dag, b, a);
+    forth(dag, a, b);
+    for (uint32_t v = 0; v < dag->n; v++)
+        all += mix_well(b[v] + 7);
     return mix_well(all + dag->n);
 }

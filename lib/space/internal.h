@@ -20,6 +20,8 @@ typedef struct {
     char **alternatives;
     bool has_dependents;     /* set when the space is finished */
     uint32_t dependents_end; /* none of them is this one or a later one */
+    uint8_t bits;            /* that its values need, packed: 64 of a real */
+    uint64_t reciprocal;     /* ni_reciprocal of the number of values */
 } ni_decision;
 
 /* ---- expressions (expr.c) -------------------------------------------------------------------- */
@@ -64,6 +66,8 @@ void ni_expr_free(nas_context *context, ni_expr *expr);
 bool ni_expr_needs_costs(const ni_expr *expr);
 /* ... others than params, macs, weight_bytes, published_flops */
 bool ni_expr_needs_network(const ni_expr *expr);
+/* Is it one bound on one cost? */
+bool ni_expr_is_bound(const ni_expr *expr, uint32_t *cost, double *low, double *high);
 /* values: one a decision (index, integer or real; NAN where inactive); costs: NI_COST_COUNT of them
  * or NULL. */
 double ni_expr_value(const ni_expr *expr, const double *values, const double *costs);
@@ -76,6 +80,9 @@ typedef struct {
     char *text, *where; /* where: "file:line:column", NULL: made call by call */
     ni_expr *expr;
     bool costs, network; /* it needs them: ni_expr_needs_costs, ni_expr_needs_network */
+    bool is_bound;       /* it says low <= cost <= high and no more */
+    uint32_t cost;
+    double low, high;
 } ni_constraint;
 typedef struct {
     char *name;
@@ -143,6 +150,7 @@ typedef struct {
     nas_status (*graphs)(const nas_arch *arch, ni_draw_graph **out, uint32_t *n);
     /* Text of the decisions that the template covers, and back; NULL: name=value as for the rest. */
     void (*text)(const nas_space *space, const nas_value *values, ni_text *to);
+    size_t (*text_most)(const nas_space *space); /* no text is longer; where there is text */
     /* Reads a leading text in the template's own form: *used characters of it. NAS_E_NOT_FOUND where
      * it is not in that form. */
     nas_status (*parse)(const nas_space *space, const char *text, nas_value *values, size_t *used);
@@ -251,7 +259,7 @@ struct nas_space {
      * saturated at UINT64_MAX. */
     uint64_t *subtree;
     uint64_t count;      /* saturated */
-    _Atomic size_t text_room; /* bytes of the longest text so far */
+    size_t text_most;    /* bytes that no architecture's text exceeds, its 0 among them */
     ni_mutex *lock;      /* guards what follows, which is made when first needed */
     uint64_t *feasible;
     size_t n_feasible;
@@ -262,15 +270,16 @@ struct nas_space {
     _Atomic uint32_t sums;    /* how many were */
 };
 
+typedef enum { NI_TEXT_NONE, NI_TEXT_BEING_WRITTEN, NI_TEXT_WRITTEN } ni_text_state;
 struct nas_arch {
     const nas_space *space;
     _Atomic uint64_t owners;
     uint64_t hash;
     _Atomic uint64_t network_hash; /* 0: not known yet */
     _Atomic int costed;
+    _Atomic int written; /* ni_text_state: the text stands behind the values */
+    uint32_t bits;       /* of all values, packed */
     nas_arch_cost cost;
-    const char *text; /* behind the values */
-    size_t room;      /* bytes there */
     nas_value values[];
 };
 
@@ -344,11 +353,17 @@ bool ni_walk_draw(const ni_walk *w, nas_random *random, nas_value *values);
 /* Parameters and multiply-accumulates of one architecture, added up decision by decision. */
 nas_status ni_walk_sum(const nas_arch *arch, ni_walk_cost *out, bool *connected);
 
-/* An architecture without text and hash, to be judged by ni_arch_violated: then ended, which takes it
+/* Sets ni_decision.bits and .reciprocal (pack.c). */
+void ni_decision_pack(ni_decision *decision);
+/* Sets nas_space.text_most. */
+nas_status ni_space_text_room(nas_space *space);
+size_t ni_longest_alternative(const nas_space *space, uint32_t decision); /* characters */
+
+/* An architecture whose space is not held yet, to be judged by ni_arch_violated: then ended, which takes it
  * over, or set to other values, or freed by ni_free. */
 nas_status ni_arch_begin(nas_arch **out, const nas_space *space, const nas_value *values);
 void ni_arch_set(nas_arch *arch, const nas_value *values);
-nas_status ni_arch_end(nas_arch **out, nas_arch *arch);
+void ni_arch_end(nas_arch **out, nas_arch *arch);
 /* Makes the architecture; no check of constraints. Values of inactive decisions become 0. */
 nas_status ni_arch_make(nas_arch **out, const nas_space *space, const nas_value *values);
 /* First constraint that does not hold: its index, or -1; costs are made if one asks for them. */

@@ -288,6 +288,14 @@ static void text(const nas_space *s, const nas_value *values, ni_text *to) {
     ni_text_add(to, ",'output']");
 }
 
+static size_t text_most(const nas_space *s) {
+    const matrix_template *t = matrix_of(s);
+    size_t most = (size_t)t->vertices * (2 * t->vertices + 2) + 32;
+    for (uint32_t v = 1; v + 1 < t->vertices; v++)
+        most += ni_longest_alternative(s, (uint32_t)t->operation[v]) + 3;
+    return most;
+}
+
 typedef struct {
     const nas_space *s;
     const char *text, *at;
@@ -471,6 +479,7 @@ static const ni_template_ops ops = {
     .structure = structure,
     .graphs = graphs,
     .text = text,
+    .text_most = text_most,
     .parse = parse,
     .piece = piece,
     .quick = quick,

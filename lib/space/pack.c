@@ -1,30 +1,33 @@
-/* Architectures as bits: for each decision that applies the number of its value, in as many bits as
- * its values need; a real number in 64. A decision depends on earlier ones alone, so that a reader
- * knows from what it has read which one is next. */
+/* Architectures as bits, and their hash: for each decision that applies the number of its value, in
+ * as many bits as its values need; a real number in 64. A decision depends on earlier ones alone,
+ * so that a reader knows from what it has read which one is next. */
 #include "internal.h"
 
+/* Bits in words of 64, the first ones lowest. */
 typedef struct {
-    unsigned char *bytes;
-    size_t at; /* bits written; with bytes NULL they are only counted */
+    uint64_t word;
+    unsigned n; /* of word */
 } ni_bits;
 
-static unsigned bits_of(const nas_decision *about) {
-    if (about->kind == NAS_DECISION_REAL) return 64;
-    uint32_t most = about->n_alternatives ? about->n_alternatives - 1 : 0;
-    return most ? 32 - (unsigned)__builtin_clz(most) : 0;
+void ni_decision_pack(ni_decision *decision) {
+    const nas_decision *a = &decision->about;
+    uint32_t most = a->n_alternatives ? a->n_alternatives - 1 : 0;
+    decision->bits = 64;
+    if (a->kind == NAS_DECISION_REAL) return;
+    decision->reciprocal = ni_reciprocal(most + 1);
+    decision->bits = (uint8_t)(most ? 32 - (unsigned)__builtin_clz(most) : 0);
 }
 
-static void put(ni_bits *to, uint64_t value, unsigned n) {
-    for (unsigned done = 0; to->bytes && done < n;) {
-        size_t byte = (to->at + done) / 8;
-        unsigned shift = (unsigned)((to->at + done) % 8);
-        unsigned take = 8 - shift < n - done ? 8 - shift : n - done;
-        unsigned part = (unsigned)(value >> done) & ((1u << take) - 1);
-        if (shift == 0) to->bytes[byte] = 0;
-        to->bytes[byte] = (unsigned char)(to->bytes[byte] | part << shift);
-        done += take;
-    }
-    to->at += n;
+/* true: *full is a word that is complete, and the rest is begun. */
+static inline bool put(ni_bits *to, uint64_t value, unsigned n, uint64_t *full) {
+    unsigned before = to->n;
+    to->word |= value << before;
+    to->n += n;
+    if (to->n < 64) return false;
+    *full = to->word;
+    to->n -= 64;
+    to->word = to->n ? value >> (64 - before) : 0;
+    return true;
 }
 
 static uint64_t get(const unsigned char *bytes, size_t at, unsigned n) {
@@ -38,32 +41,69 @@ static uint64_t get(const unsigned char *bytes, size_t at, unsigned n) {
     return value;
 }
 
-static void pack(const nas_arch *arch, ni_bits *to) {
+static inline uint64_t code_of(const ni_decision *decision, const nas_value *value) {
+    const nas_decision *a = &decision->about;
+    uint64_t code;
+    if (a->kind == NAS_DECISION_CHOICE) return (uint64_t)value->integer;
+    if (a->kind == NAS_DECISION_INTEGER) return (uint64_t)((value->integer - a->low) / a->step);
+    memcpy(&code, &value->real, sizeof code);
+    return code;
+}
+
+static inline uint64_t stir(uint64_t hash, uint64_t word) {
+    hash = (hash ^ word) + UINT64_C(0x9e3779b97f4a7c15);
+    hash = (hash ^ hash >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    hash = (hash ^ hash >> 27) * UINT64_C(0x94d049bb133111eb);
+    return hash ^ hash >> 31;
+}
+
+/* Each word by splitmix64's finalizer, which is one to one: architectures of up to 64 bits never
+ * share a hash. */
+void ni_arch_set(nas_arch *arch, const nas_value *values) {
     const nas_space *s = arch->space;
+    ni_bits to = {0, 0};
+    uint64_t hash = s->hash, word;
+    uint32_t bits = 0;
+    atomic_store_explicit(&arch->costed, 0, memory_order_relaxed);
+    atomic_store_explicit(&arch->written, NI_TEXT_NONE, memory_order_relaxed);
     for (uint32_t d = 0; d < s->decisions.n; d++) {
-        const nas_decision *a = &s->decisions.items[d].about;
-        const nas_value *value = &arch->values[d];
-        uint64_t code;
-        if (!ni_decision_active(s, arch->values, d)) continue;
-        if (a->kind == NAS_DECISION_REAL)
-            memcpy(&code, &value->real, sizeof code);
-        else if (a->kind == NAS_DECISION_INTEGER)
-            code = (uint64_t)((value->integer - a->low) / a->step);
-        else
-            code = (uint64_t)value->integer;
-        put(to, code, bits_of(a));
+        const ni_decision *decision = &s->decisions.items[d];
+        nas_value value = {0, 0};
+        if (ni_decision_active(s, values, d)) {
+            if (decision->about.kind == NAS_DECISION_REAL)
+                value.real = values[d].real + 0.0; /* -0 is 0 */
+            else
+                value.integer = values[d].integer;
+            bits += decision->bits;
+            if (put(&to, code_of(decision, &value), decision->bits, &word)) hash = stir(hash, word);
+        }
+        arch->values[d] = value;
     }
+    arch->bits = bits;
+    arch->hash = stir(hash, to.word);
 }
 
 size_t ni_arch_packed(const nas_arch *arch) {
-    ni_bits count = {NULL, 0};
-    pack(arch, &count);
-    return (count.at + 7) / 8;
+    return ((size_t)arch->bits + 7) / 8;
+}
+
+static unsigned char *put_bytes(unsigned char *to, uint64_t word, unsigned bits) {
+    for (unsigned at = 0; at < bits; at += 8)
+        *to++ = (unsigned char)(word >> at);
+    return to;
 }
 
 void ni_arch_pack(const nas_arch *arch, unsigned char *out) {
-    ni_bits to = {out, 0};
-    pack(arch, &to);
+    const nas_space *s = arch->space;
+    ni_bits to = {0, 0};
+    uint64_t word;
+    for (uint32_t d = 0; d < s->decisions.n; d++) {
+        const ni_decision *decision = &s->decisions.items[d];
+        if (!ni_decision_active(s, arch->values, d)) continue;
+        if (put(&to, code_of(decision, &arch->values[d]), decision->bits, &word))
+            out = put_bytes(out, word, 64);
+    }
+    put_bytes(out, to.word, to.n);
 }
 
 const nas_value *ni_arch_values(const nas_arch *arch) {
@@ -75,7 +115,7 @@ static nas_status unpack(const nas_space *s, const unsigned char *bytes, size_t 
     size_t at = 0;
     for (uint32_t d = 0; d < s->decisions.n; d++) {
         const nas_decision *a = &s->decisions.items[d].about;
-        unsigned bits = bits_of(a);
+        unsigned bits = s->decisions.items[d].bits;
         if (!ni_decision_active(s, values, d)) continue;
         if (at + bits > 8 * n)
             return ni_fail(s->context, NAS_E_CORRUPT, "a packed architecture is too short");

@@ -27,7 +27,10 @@ static nas_status make_checked(nas_arch **out, const nas_space *s, const nas_val
     nas_arch *arch = NULL;
     NI_TRY(ni_arch_begin(&arch, s, values));
     nas_status status = ni_arch_violated(arch, violated);
-    if (status >= 0 && *violated < 0) return ni_arch_end(out, arch);
+    if (status >= 0 && *violated < 0) {
+        ni_arch_end(out, arch);
+        return NAS_OK;
+    }
     ni_free(s->context, arch);
     return status;
 }
@@ -138,13 +141,19 @@ static nas_status list_feasible(nas_space *s) {
  * known how. */
 static nas_status draw(const nas_space *s, const ni_inside *inside, nas_random *random, int n,
                        nas_value *values, nas_arch **out, int64_t *violated) {
-    for (int i = 0; i < n; i++) {
+    nas_arch *arch = NULL;
+    nas_status status = ni_arch_begin(&arch, s, values);
+    for (int i = 0; status >= 0 && i < n; i++) {
         ni_space_draw(s, random, values);
-        if (inside && !ni_inside_draw(inside, random, values)) return NAS_OK;
-        NI_TRY(make_checked(out, s, values, violated));
-        if (*violated < 0) return NAS_OK;
+        if (inside && !ni_inside_draw(inside, random, values)) break;
+        ni_arch_set(arch, values);
+        status = ni_arch_violated(arch, violated);
+        if (status < 0 || *violated >= 0) continue;
+        ni_arch_end(out, arch);
+        return NAS_OK;
     }
-    return NAS_OK;
+    ni_free(s->context, arch);
+    return status;
 }
 
 /* Where draws found nothing. */
@@ -406,7 +415,10 @@ static nas_status cross_listed(const nas_space *s, const nas_arch *a, const nas_
         if (status < 0 || broken >= 0) continue;
         if (nas_random_below(random, ++seen) == 0) kept = bits;
     }
-    if (status >= 0 && seen > 0) return ni_arch_end(out, arch);
+    if (status >= 0 && seen > 0) {
+        ni_arch_end(out, arch);
+        return NAS_OK;
+    }
     ni_free(s->context, arch);
     return status;
 }

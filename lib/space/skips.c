@@ -240,6 +240,12 @@ static void arcs_text(const nas_space *s, const nas_value *values, ni_text *to) 
     }
 }
 
+static size_t arcs_text_most(const nas_space *s) {
+    const skips_template *t = skips_of(s);
+    enum { OPERATION = 5 }; /* a blank and the digits of its number, at most */
+    return (size_t)t->n * (OPERATION + t->n);
+}
+
 static nas_status arcs_parse(const nas_space *s, const char *text, nas_value *values,
                              size_t *used) {
     const skips_template *t = skips_of(s);
@@ -289,6 +295,7 @@ static const ni_template_ops ops = {
     .network_hash = network_hash,
     .graphs = graphs,
     .text = arcs_text,
+    .text_most = arcs_text_most,
     .parse = arcs_parse,
     .piece = piece,
     .walk = &walk,

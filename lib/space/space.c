@@ -305,7 +305,8 @@ nas_status nas_space_add_constraint(nas_space *space, const char *expression) {
         return ni_fail(space->context, NAS_E_LIMIT, "a space may have %d constraints",
                        NI_CONSTRAINTS_MOST);
     ni_names names = {space, find_name, find_alternative, suggest};
-    ni_constraint c = {NULL, NULL, NULL, false, false};
+    ni_constraint c;
+    memset(&c, 0, sizeof c);
     size_t column;
     nas_status status = ni_expr_parse(&c.expr, space->context, expression, &names, &column);
     if (status < 0) {
@@ -322,6 +323,7 @@ nas_status nas_space_add_constraint(nas_space *space, const char *expression) {
     }
     c.costs = ni_expr_needs_costs(c.expr);
     c.network = ni_expr_needs_network(c.expr);
+    c.is_bound = ni_expr_is_bound(c.expr, &c.cost, &c.low, &c.high);
     c.text = ni_strdup(space->context, expression);
     status = c.text ? NI_PUSH(space->context, &space->constraints, c) : NAS_E_MEMORY;
     if (status < 0) {
@@ -392,8 +394,11 @@ nas_status nas_space_finish(nas_space *space) {
     NI_TRY(describe(space));
     NI_TRY(ni_space_count_subtrees(space));
     space->n_discrete = 0;
-    for (size_t i = 0; i < space->decisions.n; i++)
+    for (size_t i = 0; i < space->decisions.n; i++) {
         space->n_discrete += space->decisions.items[i].about.kind != NAS_DECISION_REAL;
+        ni_decision_pack(&space->decisions.items[i]);
+    }
+    NI_TRY(ni_space_text_room(space));
     space->hash = ni_hash_text(space->text);
     space->finished = true;
     return NAS_OK;

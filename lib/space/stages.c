@@ -229,6 +229,10 @@ static void digits_text(const nas_space *s, const nas_value *values, ni_text *to
         ni_text_add_char(to, (char)('0' + values[t->decision[i]].integer));
 }
 
+static size_t digits_text_most(const nas_space *s) {
+    return stages_of(s)->n_layers;
+}
+
 static nas_status digits_parse(const nas_space *s, const char *text, nas_value *values,
                                size_t *used) {
     const stages_template *t = stages_of(s);
@@ -291,6 +295,7 @@ static const ni_template_ops digits_ops = {
     .network_hash = network_hash,
     .graphs = graphs,
     .text = digits_text,
+    .text_most = digits_text_most,
     .parse = digits_parse,
     .piece = piece,
     .walk = &walk,

@@ -280,6 +280,7 @@ static nas_status put_curves(ni_rows *rows, const nas_result *result, unsigned c
 
 typedef struct {
     uint32_t flags, arch, note, sentence, evaluator, heading, n_metrics;
+    uint64_t arch_hash;
     size_t packed;
 } ni_plan;
 
@@ -294,9 +295,11 @@ static nas_status plan_texts(ni_rows *rows, const ni_trial_row *r, ni_plan *plan
         plan->packed = ni_arch_packed(r->design);
         plan->flags |= ARCH_PACKED;
     } else {
-        NI_TRY(ni_word(&rows->words, r->arch, &plan->arch));
+        const char *text = r->design ? nas_arch_text(r->design) : r->arch;
+        plan->arch_hash = r->design ? nas_arch_hash(r->design) : r->arch_hash;
+        NI_TRY(ni_word(&rows->words, text, &plan->arch));
         if (plan->arch) plan->flags |= ARCH_WORD;
-        if (r->arch_hash) plan->flags |= ARCH_HASH;
+        if (plan->arch_hash) plan->flags |= ARCH_HASH;
     }
     if (note && note[0] && r->parent != NAS_TRIAL_NONE &&
         mark_parent(note, r->parent, marked, sizeof marked)) {
@@ -382,7 +385,7 @@ nas_status ni_rows_put(ni_rows *rows, const ni_trial_row *r, const nas_result *r
         to += plan.packed;
     }
     if (flags & ARCH_WORD) to = put_u64(to, plan.arch);
-    if (flags & ARCH_HASH) to = put_8(to, &r->arch_hash);
+    if (flags & ARCH_HASH) to = put_8(to, &plan.arch_hash);
     if (flags & SCORE) to = put_8(to, &r->score);
     if (flags & METRICS) {
         to = put_u64(to, plan.heading);

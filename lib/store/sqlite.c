@@ -409,11 +409,11 @@ nas_status ni_file_put_trial(ni_file *file, const ni_trial_row *r, const nas_res
     sqlite3_bind_int(s, 2, r->state);
     sqlite3_bind_int(s, 3, r->reason);
     sqlite3_bind_double(s, 4, r->score);
-    bind_text(s, 5, r->arch);
+    bind_text(s, 5, r->design ? nas_arch_text(r->design) : r->arch);
     bind_text(s, 6, r->evaluator);
     bind_text(s, 7, r->note);
     bind_text(s, 8, r->sentence);
-    bind_u64(s, 9, r->arch_hash);
+    bind_u64(s, 9, r->design ? nas_arch_hash(r->design) : r->arch_hash);
     bind_u64(s, 10, r->network_hash);
     bind_u64(s, 11, r->reuse_key);
     bind_trial(s, 12, r->parent);

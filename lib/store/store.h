@@ -19,7 +19,7 @@ typedef struct {
     double score, seconds;
     double epochs, total_epochs; /* trained in this trial; and with those that it continues */
     const char *arch, *sentence, *note, *evaluator;
-    const nas_arch *design;  /* in: the architecture itself, so that it need not be kept as text */
+    const nas_arch *design;  /* in: the architecture itself; then arch and arch_hash are not read */
     bool has_arch, has_note; /* out */
 } ni_trial_row;
 

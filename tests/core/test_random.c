@@ -36,11 +36,18 @@ static void streams_are_laid_out_as_documented(void **state) {
     ni_random_init(&random, 0x1122334455667788u, 3, "mutate");
     assert_int_equal(random.key[0], 0x55667788);
     assert_int_equal(random.key[1], 0x11223344);
-    for (uint32_t block = 0; block < 3; block++) {
-        uint32_t counter[4] = {block, 0, random.stream[0], random.stream[1]}, words[4];
-        ni_philox(counter, random.key, words);
-        assert_true(nas_random_u64(&random) == (words[0] | (uint64_t)words[1] << 32));
-        assert_true(nas_random_u64(&random) == (words[2] | (uint64_t)words[3] << 32));
+    /* from the first block on; and over the end of the counter's lower word */
+    for (uint64_t from = 0; from <= UINT32_MAX - 5u; from += UINT32_MAX - 5u) {
+        random.counter = from;
+        random.used = random.made = 0;
+        for (uint64_t block = from; block < from + 40; block++) {
+            uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), random.stream[0],
+                                   random.stream[1]};
+            uint32_t words[4];
+            ni_philox(counter, random.key, words);
+            assert_true(nas_random_u64(&random) == (words[0] | (uint64_t)words[1] << 32));
+            assert_true(nas_random_u64(&random) == (words[2] | (uint64_t)words[3] << 32));
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <cmocka.h>
+#include <pthread.h>
 #include <math.h>
 #include <stdlib.h>
 #include "space/internal.h"
@@ -146,6 +147,8 @@ static void texts_come_back(void **state) {
                 fail_msg("%s: %s", nas_arch_text(a), nas_context_error(context));
             assert_string_equal(nas_arch_text(a), nas_arch_text(b));
             assert_true(nas_arch_hash(a) == nas_arch_hash(b));
+            assert_true(nas_arch_equal(a, b));
+            assert_true(strlen(nas_arch_text(a)) < s->text_most);
             assert_true(nas_arch_network_hash(a) == nas_arch_network_hash(b));
             /* drawings: every edge between nodes that are there */
             assert_int_equal(ni_arch_graphs(a, &graphs, &n), NAS_OK);
@@ -565,9 +568,79 @@ static void packed(void **state) {
     }
 }
 
+/* Values whose texts are as long as they come. */
+static void long_texts_fit(void **state) {
+    (void)state;
+    const char *const names[] = {
+        "an-alternative-with-a-name-of-as-many-letters-as-there-may-be-x", "b"};
+    nas_space *s;
+    assert_int_equal(nas_space_create(&s, context, "long"), NAS_OK);
+    const int64_t far = INT64_C(1) << 52;
+    assert_int_equal(nas_space_add_integer(s, "whole", -far, far, far), NAS_OK);
+    assert_int_equal(nas_space_add_choice(s, "named", names, 2), NAS_OK);
+    assert_int_equal(nas_space_add_real(s, "real", -1.7976931348623157e+308, 1e300, 0), NAS_OK);
+    assert_int_equal(nas_space_finish(s), NAS_OK);
+    const double reals[] = {-1.7976931348623157e+308, -2.2250738585072014e-308, 0.1, -0.0,
+                            -1.2345678901234567e-300};
+    for (size_t i = 0; i < NI_COUNT(reals); i++) {
+        nas_value values[3] = {{.integer = -far}, {.integer = 0}, {0}};
+        nas_arch *a, *b;
+        values[2].real = reals[i];
+        assert_int_equal(nas_arch_create(&a, s, values, 3), NAS_OK);
+        assert_true(strlen(nas_arch_text(a)) < s->text_most);
+        assert_int_equal(nas_arch_parse(&b, s, nas_arch_text(a)), NAS_OK);
+        assert_true(nas_arch_equal(a, b) && nas_arch_hash(a) == nas_arch_hash(b));
+        nas_arch_free(a);
+        nas_arch_free(b);
+    }
+    nas_space_free(s);
+}
+
+/* Several threads that ask for a text that none has asked for before. */
+typedef struct {
+    const nas_arch *arch;
+    const char *wanted;
+    pthread_barrier_t *together;
+} asker;
+static void *ask_text(void *user) {
+    asker *a = user;
+    pthread_barrier_wait(a->together);
+    return strcmp(nas_arch_text(a->arch), a->wanted) == 0 ? a : NULL;
+}
+static void texts_are_asked_for_at_once(void **state) {
+    (void)state;
+    enum { THREADS = 4, TURNS = 50 };
+    nas_space *s = preset(3);
+    nas_random random;
+    ni_random_init(&random, 23, 0, "test");
+    for (int k = 0; k < TURNS; k++) {
+        nas_arch *a, *b;
+        nas_value values[128];
+        pthread_t threads[THREADS];
+        pthread_barrier_t together;
+        ni_space_draw(s, &random, values);
+        assert_int_equal(ni_arch_make(&a, s, values), NAS_OK);
+        assert_int_equal(ni_arch_make(&b, s, values), NAS_OK);
+        asker one = {a, nas_arch_text(b), &together};
+        assert_int_equal(pthread_barrier_init(&together, NULL, THREADS), 0);
+        for (int i = 0; i < THREADS; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, ask_text, &one), 0);
+        for (int i = 0; i < THREADS; i++) {
+            void *right;
+            assert_int_equal(pthread_join(threads[i], &right), 0);
+            assert_non_null(right);
+        }
+        pthread_barrier_destroy(&together);
+        nas_arch_free(a);
+        nas_arch_free(b);
+    }
+    nas_space_free(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_presets_are_here),
+        cmocka_unit_test(all_presets_are_here), cmocka_unit_test(long_texts_fit),
+        cmocka_unit_test(texts_are_asked_for_at_once),
         cmocka_unit_test(networks_train),
         cmocka_unit_test(texts_come_back),
         cmocka_unit_test(neighbours),
