@@ -40,39 +40,42 @@ void ni_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]
 enum { AHEAD = NI_RANDOM_AHEAD / 4 };
 #ifdef __SSE2__
 #include <emmintrin.h>
-/* Words in the lower halves of 64-bit lanes: the upper ones hold what no product reads. */
+/* Two blocks, a word of each in the lower half of a 64-bit lane: the upper halves hold what no
+ * product reads. */
+typedef struct {
+    __m128i c0, c1, c2, c3;
+} two_blocks;
+static inline two_blocks two_begin(uint64_t at, const uint32_t counter[4]) {
+    __m128i c0 = _mm_set_epi64x((int64_t)(at + 1), (int64_t)at);
+    return (two_blocks){c0, _mm_srli_epi64(c0, 32), _mm_set1_epi64x(counter[2]),
+                        _mm_set1_epi64x(counter[3])};
+}
+static inline two_blocks two_round(two_blocks x, __m128i k0, __m128i k1) {
+    __m128i p0 = _mm_mul_epu32(_mm_set1_epi64x(MULTIPLIER_0), x.c0);
+    __m128i p1 = _mm_mul_epu32(_mm_set1_epi64x(MULTIPLIER_1), x.c2);
+    return (two_blocks){_mm_xor_si128(_mm_xor_si128(_mm_srli_epi64(p1, 32), x.c1), k0), p1,
+                        _mm_xor_si128(_mm_xor_si128(_mm_srli_epi64(p0, 32), x.c3), k1), p0};
+}
+static inline void two_end(two_blocks x, uint32_t *out) {
+    const __m128i low = _mm_set1_epi64x(UINT32_MAX);
+    __m128i a = _mm_or_si128(_mm_and_si128(x.c0, low), _mm_slli_epi64(x.c1, 32));
+    __m128i b = _mm_or_si128(_mm_and_si128(x.c2, low), _mm_slli_epi64(x.c3, 32));
+    _mm_storeu_si128((__m128i *)(void *)out, _mm_unpacklo_epi64(a, b));
+    _mm_storeu_si128((__m128i *)(void *)(out + 4), _mm_unpackhi_epi64(a, b));
+}
 static void philox_ahead(const uint32_t counter[4], const uint32_t key[2], uint32_t *out) {
-    enum { PAIRS = AHEAD / 2 };
+    _Static_assert(AHEAD == 4, "two by two");
     const uint64_t from = counter[0] | (uint64_t)counter[1] << 32;
-    const __m128i m0 = _mm_set1_epi64x(MULTIPLIER_0), m1 = _mm_set1_epi64x(MULTIPLIER_1);
-    const __m128i w0 = _mm_set1_epi64x(WEYL_0), w1 = _mm_set1_epi64x(WEYL_1);
     __m128i k0 = _mm_set1_epi64x(key[0]), k1 = _mm_set1_epi64x(key[1]);
-    __m128i c0[PAIRS], c1[PAIRS], c2[PAIRS], c3[PAIRS];
-    for (unsigned i = 0; i < PAIRS; i++) {
-        c0[i] = _mm_set_epi64x((int64_t)(from + 2 * i + 1), (int64_t)(from + 2 * i));
-        c1[i] = _mm_srli_epi64(c0[i], 32);
-        c2[i] = _mm_set1_epi64x(counter[2]);
-        c3[i] = _mm_set1_epi64x(counter[3]);
-    }
+    two_blocks x = two_begin(from, counter), y = two_begin(from + 2, counter);
     for (int round = 0; round < 10; round++) {
-        for (unsigned i = 0; i < PAIRS; i++) {
-            __m128i p0 = _mm_mul_epu32(m0, c0[i]), p1 = _mm_mul_epu32(m1, c2[i]);
-            c0[i] = _mm_xor_si128(_mm_xor_si128(_mm_srli_epi64(p1, 32), c1[i]), k0);
-            c2[i] = _mm_xor_si128(_mm_xor_si128(_mm_srli_epi64(p0, 32), c3[i]), k1);
-            c1[i] = p1;
-            c3[i] = p0;
-        }
-        k0 = _mm_add_epi32(k0, w0);
-        k1 = _mm_add_epi32(k1, w1);
+        x = two_round(x, k0, k1);
+        y = two_round(y, k0, k1);
+        k0 = _mm_add_epi32(k0, _mm_set1_epi64x(WEYL_0));
+        k1 = _mm_add_epi32(k1, _mm_set1_epi64x(WEYL_1));
     }
-    for (unsigned i = 0; i < PAIRS; i++) {
-        /* words 0 and 1 of both blocks, then 2 and 3 */
-        const __m128i low = _mm_set1_epi64x(UINT32_MAX);
-        __m128i a = _mm_or_si128(_mm_and_si128(c0[i], low), _mm_slli_epi64(c1[i], 32));
-        __m128i b = _mm_or_si128(_mm_and_si128(c2[i], low), _mm_slli_epi64(c3[i], 32));
-        _mm_storeu_si128((__m128i *)(void *)&out[8 * i], _mm_unpacklo_epi64(a, b));
-        _mm_storeu_si128((__m128i *)(void *)&out[8 * i + 4], _mm_unpackhi_epi64(a, b));
-    }
+    two_end(x, out);
+    two_end(y, out + 8);
 }
 #else
 static void philox_ahead(const uint32_t counter[4], const uint32_t key[2], uint32_t *out) {
@@ -124,18 +127,13 @@ void nas_random_free(nas_random *random) {
     ni_context_release(context);
 }
 
-/* One block where a stream begins, of which often no more is drawn; then several at once. */
 static void make_words(nas_random *random) {
     const uint32_t counter[4] = {(uint32_t)random->counter, (uint32_t)(random->counter >> 32),
                                  random->stream[0], random->stream[1]};
-    const bool first = random->counter == 0;
-    if (first)
-        ni_philox(counter, random->key, random->words);
-    else
-        philox_ahead(counter, random->key, random->words);
-    random->counter += first ? 1 : AHEAD;
+    philox_ahead(counter, random->key, random->words);
+    random->counter += AHEAD;
     random->used = 0;
-    random->made = first ? 4 : 4 * AHEAD;
+    random->made = NI_RANDOM_AHEAD;
 }
 
 static inline uint32_t word(nas_random *random) {
@@ -170,9 +168,26 @@ uint64_t nas_random_below(nas_random *random, uint64_t n) {
 }
 
 void ni_random_below_many(nas_random *random, uint32_t n, uint32_t *out, size_t count) {
-    const uint64_t reciprocal = n ? reciprocal_of(n) : 0;
-    for (size_t i = 0; i < count; i++)
-        out[i] = n ? (uint32_t)ni_random_below_by(random, n, reciprocal) : 0;
+    if (n == 0) {
+        memset(out, 0, count * sizeof *out);
+        return;
+    }
+    const uint64_t reciprocal = reciprocal_of(n), sure = UINT64_MAX - n;
+    for (size_t done = 0; done < count;) {
+        size_t pairs = (random->made - random->used) / 2;
+        const uint32_t *at = &random->words[random->used];
+        size_t i = 0;
+        if (pairs > count - done) pairs = count - done;
+        for (; i < pairs; i++) {
+            uint64_t value = at[2 * i] | (uint64_t)at[2 * i + 1] << 32;
+            if (value > sure) break; /* perhaps to be drawn again: the plain way knows */
+            out[done + i] = (uint32_t)ni_remainder(value, n, reciprocal);
+        }
+        random->used += (uint32_t)(2 * i);
+        done += i;
+        if (i == pairs && i > 0) continue;
+        out[done++] = (uint32_t)ni_random_below_by(random, n, reciprocal);
+    }
 }
 
 double nas_random_uniform(nas_random *random) {

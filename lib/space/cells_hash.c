@@ -23,7 +23,7 @@ static void mean_nodes(const nas_arch *arch, meaning *nodes) {
     const nas_value *values = arch->values + c->base.first_decision;
     nodes[0].n = 1;
     nodes[0].term[0] = 1; /* the cell's input */
-    nodes[0].hash = ni_hash(nodes[0].term, sizeof nodes[0].term[0]);
+    nodes[0].hash = ni_stir(1, 1); /* as that of any sum of this one term */
     for (uint32_t to = 1, e = 0; to < c->o.n_nodes; to++) {
         meaning *m = &nodes[to];
         m->n = 0;
@@ -35,12 +35,13 @@ static void mean_nodes(const nas_arch *arch, meaning *nodes) {
                 memcpy(m->term + m->n, source->term, source->n * sizeof *m->term);
                 m->n += source->n;
             } else {
-                uint64_t pair[2] = {c->alternative_hash[alternative], source->hash};
-                m->term[m->n++] = ni_hash(pair, sizeof pair);
+                m->term[m->n++] = ni_stir(c->alternative_hash[alternative], source->hash);
             }
         }
         ni_sort_u64(m->term, m->n);
-        m->hash = ni_hash(m->term, m->n * sizeof *m->term);
+        m->hash = m->n;
+        for (uint32_t i = 0; i < m->n; i++)
+            m->hash = ni_stir(m->hash, m->term[i]);
     }
 }
 
@@ -49,15 +50,17 @@ uint64_t ni_cells_hash(const nas_arch *arch) {
     meaning nodes[NI_CELL_NODES_MOST];
     mean_nodes(arch, nodes);
     const meaning *last = &nodes[c->o.n_nodes - 1];
-    uint64_t words[8] = {c->base.identity,
-                         last->n ? last->hash : 0,
+    uint64_t hash = c->base.identity;
+    uint64_t words[7] = {last->n ? last->hash : 0,
                          (uint64_t)ni_amount_value(&c->o.channels, arch->values),
                          (uint64_t)ni_amount_value(&c->o.cells, arch->values),
                          (uint64_t)ni_amount_value(&c->o.stages, arch->values),
                          (uint64_t)ni_amount_value(&c->o.stem_kernel, arch->values),
                          (uint64_t)ni_amount_value(&c->o.stem_stride, arch->values),
                          (uint64_t)c->o.n_nodes * (last->n == 0)};
-    return ni_hash(words, sizeof words);
+    for (size_t i = 0; i < NI_COUNT(words); i++)
+        hash = ni_stir(hash, words[i]);
+    return hash;
 }
 
 /* The authors' own rule (nas_201_api/genotypes.py, to_unique_str): a node is its edges' texts,

@@ -221,6 +221,14 @@ nas_status ni_halves(nas_graph *g, const char *conv_1, const char *conv_2, const
                      int64_t filters, bool relu, int32_t affine, int32_t track, double epsilon,
                      double momentum, nas_node in, nas_node *out);
 
+/* A hash that takes in one more word, by splitmix64's finalizer; one to one in either of the two. */
+static inline uint64_t ni_stir(uint64_t hash, uint64_t word) {
+    hash = (3 * hash ^ word) + UINT64_C(0x9e3779b97f4a7c15);
+    hash = (hash ^ hash >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    hash = (hash ^ hash >> 27) * UINT64_C(0x94d049bb133111eb);
+    return hash ^ hash >> 31;
+}
+
 /* Hash of a graph with labels, equal for isomorphic ones (graph_hash.c). At most NI_DAG_MOST nodes.
  * Edges lead from lower to higher numbers and stand in the order of `to`. */
 enum { NI_DAG_MOST = 192, NI_DAG_EDGES = 2048 };

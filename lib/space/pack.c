@@ -50,15 +50,7 @@ static inline uint64_t code_of(const ni_decision *decision, const nas_value *val
     return code;
 }
 
-static inline uint64_t stir(uint64_t hash, uint64_t word) {
-    hash = (hash ^ word) + UINT64_C(0x9e3779b97f4a7c15);
-    hash = (hash ^ hash >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    hash = (hash ^ hash >> 27) * UINT64_C(0x94d049bb133111eb);
-    return hash ^ hash >> 31;
-}
-
-/* Each word by splitmix64's finalizer, which is one to one: architectures of up to 64 bits never
- * share a hash. */
+/* Stirring in is one to one: architectures of up to 64 bits never share a hash. */
 void ni_arch_set(nas_arch *arch, const nas_value *values) {
     const nas_space *s = arch->space;
     ni_bits to = {0, 0};
@@ -75,12 +67,12 @@ void ni_arch_set(nas_arch *arch, const nas_value *values) {
             else
                 value.integer = values[d].integer;
             bits += decision->bits;
-            if (put(&to, code_of(decision, &value), decision->bits, &word)) hash = stir(hash, word);
+            if (put(&to, code_of(decision, &value), decision->bits, &word)) hash = ni_stir(hash, word);
         }
         arch->values[d] = value;
     }
     arch->bits = bits;
-    arch->hash = stir(hash, to.word);
+    arch->hash = ni_stir(hash, to.word);
 }
 
 size_t ni_arch_packed(const nas_arch *arch) {

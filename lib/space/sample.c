@@ -21,6 +21,14 @@ static int draws_most(const nas_space *s) {
 static nas_value *scratch(const nas_space *s) {
     return ni_calloc(s->context, s->decisions.n, sizeof(nas_value));
 }
+/* ... or `few`, where that is enough; not zeroed. */
+enum { FEW = 64 };
+static nas_value *scratch_in(const nas_space *s, nas_value few[FEW]) {
+    return s->decisions.n <= FEW ? few : scratch(s);
+}
+static void scratch_done(const nas_space *s, const nas_value few[FEW], nas_value *values) {
+    if (values != few) ni_free(s->context, values);
+}
 
 static nas_status make_checked(nas_arch **out, const nas_space *s, const nas_value *values,
                                int64_t *violated) {
@@ -204,10 +212,10 @@ static nas_status sample(const nas_space *space, nas_random *random, nas_value *
 nas_status nas_space_sample(const nas_space *space, nas_random *random, nas_arch **out) {
     NI_TRY(ni_enter(space->context));
     NI_TRY(ni_space_finished(space));
-    nas_value *values = scratch(space);
+    nas_value few[FEW], *values = scratch_in(space, few);
     if (!values) return NAS_E_MEMORY;
     nas_status status = sample(space, random, values, out);
-    ni_free(space->context, values);
+    scratch_done(space, few, values);
     return status;
 }
 
@@ -278,7 +286,7 @@ static nas_status mutate(const nas_space *s, const nas_arch *parent, nas_random 
     for (uint32_t d = 0; d < s->decisions.n; d++) {
         const nas_decision *a = &s->decisions.items[d].about;
         able +=
-            nas_arch_active(parent, d) && (a->kind == NAS_DECISION_REAL || a->n_alternatives > 1);
+            ni_decision_active(s, parent->values, d) && (a->kind == NAS_DECISION_REAL || a->n_alternatives > 1);
     }
     if (able == 0)
         return ni_fail(s->context, NAS_E_INFEASIBLE,
@@ -288,7 +296,7 @@ static nas_status mutate(const nas_space *s, const nas_arch *parent, nas_random 
         uint32_t d = 0;
         for (;; d++) {
             const nas_decision *a = &s->decisions.items[d].about;
-            if (nas_arch_active(parent, d) &&
+            if (ni_decision_active(s, parent->values, d) &&
                 (a->kind == NAS_DECISION_REAL || a->n_alternatives > 1) && pick-- == 0)
                 break;
         }
@@ -319,10 +327,10 @@ static nas_status own_arch(const nas_space *space, const nas_arch *arch) {
 nas_status nas_space_mutate(const nas_space *space, const nas_arch *parent, nas_random *random,
                             nas_arch **out) {
     NI_TRY(own_arch(space, parent));
-    nas_value *values = scratch(space);
+    nas_value few[FEW], *values = scratch_in(space, few);
     if (!values) return NAS_E_MEMORY;
     nas_status status = mutate(space, parent, random, values, out);
-    ni_free(space->context, values);
+    scratch_done(space, few, values);
     return status;
 }
 
