@@ -40,7 +40,8 @@ typedef struct {
     NI_ARRAY(uint64_t) pending; /* turns asked here and not yet told */
     ni_seen seen;               /* where distinct = 1 */
     uint64_t born;
-    char *mutation;  /* options.mutation, NULL: uniform */
+    char *mutation;   /* options.mutation, NULL: uniform */
+    bool conditional; /* some decisions of the space have a condition */
     uint64_t losers; /* seed of the draw of who dies, where death = LOSER */
 } ni_evolution;
 
@@ -96,33 +97,31 @@ static nas_status draw_one(ni_evolution *self, nas_random *stream, bool initial,
 static nas_status note_mutation(ni_evolution *self, nas_proposal_builder *out,
                                 const ni_individual *parent, const nas_arch *child) {
     ni_text note;
-    const char *between = ": ";
     uint32_t n = nas_space_decisions(self->space), listed = 0;
     nas_status status = NAS_OK;
     char room[256];
     ni_text_lend(&note, self->context, room, sizeof room);
-    ni_text_add(&note, "mutation of ");
+    ni_text_put(&note, "mutation of ");
     if (parent->trial == NAS_TRIAL_NONE)
-        ni_text_add(&note, "an earlier search's");
+        ni_text_put(&note, "an earlier search's");
     else
         ni_text_u64(&note, parent->trial + 1); /* people count trials from 1, as reports do */
     const nas_value *was = ni_arch_values(parent->arch), *is = ni_arch_values(child);
     for (uint32_t d = 0; d < n && listed < 4; d++) {
+        bool equal = was[d].integer == is[d].integer && was[d].real == is[d].real;
+        if (equal && !self->conditional) continue;
         const nas_decision *about = ni_space_decision(self->space, d);
-        bool real = about->kind == NAS_DECISION_REAL;
-        bool equal = real ? was[d].real == is[d].real : was[d].integer == is[d].integer;
         if (equal && about->condition < 0) continue;
         if (!nas_arch_active(child, d) || (equal && nas_arch_active(parent->arch, d))) continue;
-        ni_text_add(&note, between);
+        ni_text_add_n(&note, listed ? ", " : ": ", 2);
         ni_text_add(&note, about->name);
-        ni_text_add(&note, " = ");
-        if (real)
+        ni_text_put(&note, " = ");
+        if (about->kind == NAS_DECISION_REAL)
             ni_text_f64(&note, is[d].real);
         else if (about->kind == NAS_DECISION_INTEGER)
             ni_text_i64(&note, is[d].integer);
         else
             ni_text_add(&note, about->alternatives[is[d].integer]);
-        between = ", ";
         listed++;
     }
     status = note.status;
@@ -411,6 +410,8 @@ nas_status nas_controller_evolution(nas_controller **out, const nas_space *space
     self->context = context;
     self->space = space;
     self->options = options;
+    for (uint32_t d = 0; d < nas_space_decisions(space); d++)
+        self->conditional = self->conditional || ni_space_decision(space, d)->condition >= 0;
     ni_space_hold(space);
     nas_status status = ni_seen_init(&self->seen, context);
     if (status >= 0 && options.mutation) {

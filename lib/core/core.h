@@ -199,6 +199,8 @@ void ni_text_free(ni_text *text);
 void ni_text_clear(ni_text *text);
 void ni_text_add(ni_text *text, const char *string);
 void ni_text_add_n(ni_text *text, const char *bytes, size_t n);
+/* A literal, whose length is known. */
+#define ni_text_put(text, literal) ni_text_add_n(text, literal, sizeof(literal) - 1)
 void ni_text_add_char(ni_text *text, char c);
 void ni_text_f(ni_text *text, const char *format, ...) NI_PRINTF(2, 3); /* no %g, %f, %e */
 void ni_text_u64(ni_text *text, uint64_t value);

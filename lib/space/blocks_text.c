@@ -7,15 +7,12 @@
 /* ---- writing ------------------------------------------------------------------------------------
  */
 
-/* A literal, whose length is known. */
-#define PUT(to, literal) ni_text_add_n(to, literal, sizeof(literal) - 1)
-
 static void genotype_half(const nas_space *s, bool reduce, const cell *c, ni_text *to) {
     const blocks_template *t = blocks_of(s);
     const char *name = reduce ? "reduce" : "normal";
     enum { LENGTH = 6 };
     ni_text_add_n(to, name, LENGTH);
-    PUT(to, "=[");
+    ni_text_put(to, "=[");
     for (uint32_t i = 0; i < c->n; i++)
         for (int k = 0; k < 2; k++) {
             const block *b = &c->blocks[i];
@@ -23,26 +20,26 @@ static void genotype_half(const nas_space *s, bool reduce, const cell *c, ni_tex
             uint32_t first = i || k ? 0 : 2; /* without the ", " before it */
             ni_text_add_n(to, o->text + first, o->n - first);
         }
-    PUT(to, "], ");
+    ni_text_put(to, "], ");
     ni_text_add_n(to, name, LENGTH);
-    PUT(to, "_concat=[");
+    ni_text_put(to, "_concat=[");
     for (uint32_t i = 0; i < c->n_outputs; i++) {
-        if (i) PUT(to, ", ");
+        if (i) ni_text_put(to, ", ");
         ni_text_small(to, c->outputs[i]);
     }
-    PUT(to, "]");
+    ni_text_put(to, "]");
     bool joined = false;
     for (uint32_t i = 0; i < c->n; i++)
         joined = joined || c->blocks[i].joined;
     if (!joined) return;
-    PUT(to, ", ");
+    ni_text_put(to, ", ");
     ni_text_add_n(to, name, LENGTH);
-    PUT(to, "_join=[");
+    ni_text_put(to, "_join=[");
     for (uint32_t i = 0; i < c->n; i++) {
-        if (i) PUT(to, ", ");
+        if (i) ni_text_put(to, ", ");
         ni_text_add(to, c->blocks[i].joined ? "'concat'" : "'add'");
     }
-    PUT(to, "]");
+    ni_text_put(to, "]");
 }
 
 void ni_blocks_text(const nas_space *s, const nas_value *values, ni_text *to) {
@@ -51,11 +48,11 @@ void ni_blocks_text(const nas_space *s, const nas_value *values, ni_text *to) {
     ni_blocks_cell(s, values, 0, &cells[0]);
     ni_blocks_cell(s, values, t->n_kinds - 1, &cells[1]);
     if (t->text == TEXT_GENOTYPE) {
-        PUT(to, "Genotype(");
+        ni_text_put(to, "Genotype(");
         genotype_half(s, false, &cells[0], to);
-        PUT(to, ", ");
+        ni_text_put(to, ", ");
         genotype_half(s, true, &cells[1], to);
-        PUT(to, ")");
+        ni_text_put(to, ")");
         return;
     }
     for (uint32_t kind = 0; kind < t->n_kinds; kind++)

@@ -358,6 +358,10 @@ nas_status ni_cells_create(ni_template **out, const nas_space *space,
     base->identity = options->identity;
     if (options->published) base->published_extra = classes;
     c->o = *options;
+    c->fixed_amounts = options->channels.decision < 0 && options->cells.decision < 0 &&
+                       options->stages.decision < 0 && options->stem_kernel.decision < 0 &&
+                       options->stem_stride.decision < 0;
+    if (c->fixed_amounts) c->amounts = ni_cells_amounts(options, NULL);
     const ni_decision *first = &space->decisions.items[first_decision];
     c->n_alternatives = first->about.n_alternatives;
     c->meaning = ni_calloc(context, c->n_alternatives, sizeof *c->meaning);

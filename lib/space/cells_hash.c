@@ -45,22 +45,21 @@ static void mean_nodes(const nas_arch *arch, meaning *nodes) {
     }
 }
 
+uint64_t ni_cells_amounts(const ni_cells_options *o, const nas_value *values) {
+    uint64_t hash = (uint64_t)ni_amount_value(&o->channels, values);
+    hash = ni_stir(hash, (uint64_t)ni_amount_value(&o->cells, values));
+    hash = ni_stir(hash, (uint64_t)ni_amount_value(&o->stages, values));
+    hash = ni_stir(hash, (uint64_t)ni_amount_value(&o->stem_kernel, values));
+    return ni_stir(hash, (uint64_t)ni_amount_value(&o->stem_stride, values));
+}
+
 uint64_t ni_cells_hash(const nas_arch *arch) {
     const ni_cells *c = cells_of(arch);
     meaning nodes[NI_CELL_NODES_MOST];
     mean_nodes(arch, nodes);
     const meaning *last = &nodes[c->o.n_nodes - 1];
-    uint64_t hash = c->base.identity;
-    uint64_t words[7] = {last->n ? last->hash : 0,
-                         (uint64_t)ni_amount_value(&c->o.channels, arch->values),
-                         (uint64_t)ni_amount_value(&c->o.cells, arch->values),
-                         (uint64_t)ni_amount_value(&c->o.stages, arch->values),
-                         (uint64_t)ni_amount_value(&c->o.stem_kernel, arch->values),
-                         (uint64_t)ni_amount_value(&c->o.stem_stride, arch->values),
-                         (uint64_t)c->o.n_nodes * (last->n == 0)};
-    for (size_t i = 0; i < NI_COUNT(words); i++)
-        hash = ni_stir(hash, words[i]);
-    return hash;
+    uint64_t hash = ni_stir(c->base.identity, last->n ? last->hash : 0);
+    return ni_stir(hash, c->fixed_amounts ? c->amounts : ni_cells_amounts(&c->o, arch->values));
 }
 
 /* The authors' own rule (nas_201_api/genotypes.py, to_unique_str): a node is its edges' texts,

@@ -472,6 +472,9 @@ struct ni_cells {
     ni_meaning *meaning; /* of each alternative of the edges' decisions */
     uint64_t *alternative_hash;
     uint32_t n_alternatives;
+    bool fixed_amounts; /* none is a decision: then `amounts` is their hash */
+    uint64_t amounts;
 };
+uint64_t ni_cells_amounts(const ni_cells_options *options, const nas_value *values);
 
 #endif
