@@ -2,9 +2,10 @@
  * all eight operations and adds them, each times its weight. As the authors' code has it: C = 16, 8
  * layers, batch 64, 3 x 32 x 32; batch norms without scale and offset but in the stem.
  *
- *   bench-darts THREADS ISA BATCH CHANNELS LAYERS [MIB]     then "run N", "profile N", "plan" on
- *                                                           standard input, as bench-step
- *   (MIB: a limit of memory, met by making results again)
+ *   bench-darts THREADS ISA BATCH CHANNELS LAYERS [MIB [weights]]
+ *                         then "run N", "profile N", "plan" on standard input, as bench-step
+ *   (MIB: a limit of memory, met by making results again; 0: none. weights: with the gradient of
+ * the operations' weights)
  */
 #include "step.h"
 
@@ -12,6 +13,7 @@ typedef struct {
     nas_context *context;
     nas_graph *graph;
     ni_node alpha[2]; /* softmax of [14, 8], as rows: normal, reduction */
+    bool weights;     /* their gradient too */
 } net;
 
 static ni_node relu(net *t, ni_node x) {
@@ -100,7 +102,7 @@ static ni_node network(net *t, ni_node x, int64_t c, int layers) {
     for (int i = 0; i < 2; i++) {
         ni_var alpha = {.name = i ? "alphas_reduce" : "alphas_normal",
                         .shape = ni_shape4(14, 1, 1, 8),
-                        .kind = NI_STATE,
+                        .kind = t->weights ? NI_PARAMETER : NI_STATE,
                         .init = NI_INIT_NORMAL,
                         .init_a = 1e-3,
                         .fan_in = 1};
@@ -141,13 +143,13 @@ static ni_node network(net *t, ni_node x, int64_t c, int layers) {
 
 static nas_status build(void *user, nas_graph *graph, ni_node images, ni_node *logits) {
     const int64_t *size = user;
-    net t = {ni_graph_context(graph), graph, {0}};
+    net t = {ni_graph_context(graph), graph, {0}, size[2] != 0};
     *logits = network(&t, images, size[0], (int)size[1]);
     return NAS_OK;
 }
 
 int main(int argc, char **argv) {
-    int64_t size[2] = {argc > 4 ? atoi(argv[4]) : 16, argc > 5 ? atoi(argv[5]) : 8};
+    int64_t size[3] = {argc > 4 ? atoi(argv[4]) : 16, argc > 5 ? atoi(argv[5]) : 8, argc > 7};
     const ni_net darts = {size, build, 32, 32, 3, 10};
     nas_context *context = bench_context(argc > 1 ? argv[1] : "1", argc > 2 ? argv[2] : "best");
     if (argc > 6) bench_memory_limit = (size_t)atoi(argv[6]) << 20;

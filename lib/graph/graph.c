@@ -184,11 +184,32 @@ static bool equal_nodes(const nas_graph *g, const ni_node_data *a, const ni_node
            (a->n_in == 0 || memcmp(a_in, g->in.items + at->first_in, a->n_in * sizeof *a_in) == 0);
 }
 
+/* A node that is the same already. */
+static bool is_known(const nas_graph *g, const ni_node_data *node, const ni_node *in, uint64_t hash,
+                     ni_node *out) {
+    uint64_t same;
+    if (!ni_map_get(g->known, hash, &same) || !equal_nodes(g, node, in, (ni_node)same))
+        return false;
+    *out = (ni_node)same;
+    return true;
+}
+
+bool ni_node_known(const nas_graph *g, ni_op op, const ni_attr *attr, ni_shape shape,
+                   const ni_node *in, uint32_t n, ni_node *out) {
+    ni_node_data node;
+    memset(&node, 0, sizeof node);
+    node.op = (uint32_t)op;
+    node.n_in = n;
+    node.shape = shape;
+    if (attr) memcpy(&node.attr, attr, sizeof node.attr);
+    return is_known(g, &node, in, hash_of(&node, in), out);
+}
+
 nas_status ni_node_add(nas_graph *g, ni_op op, const ni_attr *attr, const ni_shape *shape,
                        const ni_node *in, uint32_t n, ni_node *out) {
     const ni_op_info *info = &ni_ops[op];
     ni_node_data node;
-    uint64_t hash, same;
+    uint64_t hash;
     memset(&node, 0, sizeof node);
     node.op = (uint32_t)op;
     node.n_in = n;
@@ -205,10 +226,7 @@ nas_status ni_node_add(nas_graph *g, ni_op op, const ni_attr *attr, const ni_sha
     }
 
     hash = hash_of(&node, in);
-    if (ni_map_get(g->known, hash, &same) && equal_nodes(g, &node, in, (ni_node)same)) {
-        *out = (ni_node)same;
-        return NAS_OK;
-    }
+    if (is_known(g, &node, in, hash, out)) return NAS_OK;
     if (g->programs)
         return ni_fail(g->context, NAS_E_STATE,
                        "%s cannot be added: the graph was made into a program and is frozen",

@@ -207,6 +207,9 @@ extern const ni_op_info ni_ops[NI_OP_COUNT];
 
 /* ---- building (graph.c, shapes.c) ----------------------------------------------------------- */
 
+/* Is there a node like this? */
+bool ni_node_known(const nas_graph *g, ni_op op, const ni_attr *attr, ni_shape shape,
+                   const ni_node *in, uint32_t n, ni_node *out);
 /* Adds a node, or finds the equal one. attr's unused bytes must be zero. shape: NULL, or wanted
  * where the operation cannot know it by itself. */
 nas_status ni_node_add(nas_graph *g, ni_op op, const ni_attr *attr, const ni_shape *shape,
@@ -316,6 +319,7 @@ ni_node ni_v_scale(ni_vjp *v, ni_node x, double a, double b);
 ni_node ni_v_unary(ni_vjp *v, ni_node x, ni_unary_kind kind);
 ni_node ni_v_affine(ni_vjp *v, ni_node x, ni_node scale, ni_node shift);
 ni_node ni_v_sum(ni_vjp *v, ni_node x, ni_node y, ni_shape shape);
+ni_node ni_v_weight_of_norm(ni_vjp *v, ni_node normalised); /* rules_bn.c */
 ni_node ni_v_slice(ni_vjp *v, ni_node x, int dimension, int64_t from, int64_t to, int64_t step);
 ni_node ni_v_times(ni_vjp *v, ni_node x, ni_node h); /* h repeated to x's shape */
 ni_node ni_v_repeat(ni_vjp *v, ni_node x, ni_shape shape);

@@ -157,7 +157,10 @@ void ni_vjp_scale(ni_vjp *v) {
 
 void ni_vjp_mul_scalar(ni_vjp *v) {
     if (v->need[0]) v->dx[0] = ni_v_times(v, v->dy, v->in[1]);
-    if (v->need[1]) v->dx[1] = ni_v_sum(v, v->dy, v->in[0], ni_shape4(1, 1, 1, 1));
+    if (!v->need[1]) return;
+    v->dx[1] = ni_at(v->g, v->in[0])->op == NI_OP_BN_NORMALIZE
+                   ? ni_v_weight_of_norm(v, v->in[0])
+                   : ni_v_sum(v, v->dy, v->in[0], ni_shape4(1, 1, 1, 1));
 }
 
 void ni_vjp_affine(ni_vjp *v) {

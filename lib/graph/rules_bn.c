@@ -44,15 +44,50 @@ static ni_node mul3(ni_vjp *v, ni_node a, ni_node b, ni_node c) {
     return ni_v_mul(v, ni_v_mul(v, a, b), c);
 }
 
-static ni_node dsums(ni_vjp *v, ni_node x, ni_node stats, ni_node dy) {
+static ni_attr with_epsilon(double epsilon) {
     ni_attr attr;
+    memset(&attr, 0, sizeof attr);
+    attr.bn.epsilon = epsilon;
+    return attr;
+}
+
+static ni_node dsums_of(ni_vjp *v, double epsilon, ni_node x, ni_node stats, ni_node dy) {
+    ni_attr attr = with_epsilon(epsilon);
     ni_node in[] = {x, stats, dy}, out = NI_NONE;
     if (v->status < 0) return NI_NONE;
-    memset(&attr, 0, sizeof attr);
-    attr.bn.epsilon = v->node->attr.bn.epsilon;
     nas_status status = ni_node_add(v->g, NI_OP_BN_DSUMS, &attr, NULL, in, 3, &out);
     if (status < 0) v->status = status;
     return out;
+}
+static ni_node dsums(ni_vjp *v, ni_node x, ni_node stats, ni_node dy) {
+    return dsums_of(v, v->node->attr.bn.epsilon, x, stats, dy);
+}
+
+/* A normalised tensor times a number w, y = scale X + offset as above: dw = sum over the channels
+ * of scale S1 + offset S0, so that neither the normalised tensor nor a pass over it is needed. */
+ni_node ni_v_weight_of_norm(ni_vjp *v, ni_node normalised) {
+    const ni_node_data at = *ni_at(v->g, normalised); /* a copy: the graph grows */
+    ni_node in[4], sum = NI_NONE;
+    for (int i = 0; i < 4; i++)
+        in[i] = ni_in(v->g, normalised, (uint32_t)i);
+    ni_node sums = dsums_of(v, at.attr.bn.epsilon, in[0], in[1], v->dy);
+    ni_node s0 = ni_v_slice(v, sums, 0, 0, 1, 1), s1 = ni_v_slice(v, sums, 0, 1, 2, 1);
+    sum = in[2] == NI_NONE ? s1 : ni_v_mul(v, in[2], s1);
+    if (in[3] != NI_NONE) sum = ni_v_add(v, sum, ni_v_mul(v, in[3], s0));
+    return ni_v_sum(v, sum, NI_NONE, ni_shape4(1, 1, 1, 1));
+}
+
+/* The sums of dy. Of w times another gradient whose sums there are already: w times those. */
+static ni_node sums_of_gradient(ni_vjp *v, ni_node x, ni_node stats) {
+    const ni_node_data *dy = ni_at(v->g, v->dy);
+    if (dy->op == NI_OP_MUL_SCALAR) {
+        ni_node w = ni_in(v->g, v->dy, 1), in[] = {x, stats, ni_in(v->g, v->dy, 0)}, known;
+        const ni_attr attr = with_epsilon(v->node->attr.bn.epsilon);
+        const ni_shape shape = ni_shape4(2, 1, 1, v->node->shape.d[3]);
+        if (ni_node_known(v->g, NI_OP_BN_DSUMS, &attr, shape, in, 3, &known))
+            return ni_v_times(v, known, w);
+    }
+    return dsums(v, x, stats, v->dy);
 }
 
 /* mean and var of x: gm / M + 2 / M gv (x - mean) */
@@ -69,16 +104,14 @@ void ni_vjp_bn_normalize(ni_vjp *v) {
     ni_node x = v->in[0], stats = v->in[1], gamma = v->in[2];
     const ni_node_data *source = ni_at(v->g, stats);
     bool unit = source->op == NI_OP_BN_STATS && ni_in(v->g, stats, 0) == x && !v->target[stats];
-    ni_node sums = dsums(v, x, stats, v->dy);
+    ni_node sums = sums_of_gradient(v, x, stats);
     ni_node s0 = ni_v_slice(v, sums, 0, 0, 1, 1), s1 = ni_v_slice(v, sums, 0, 1, 2, 1);
     if (v->need[2]) v->dx[2] = s1;
     if (v->need[3]) v->dx[3] = s0;
     if (unit && v->need[0]) {
-        ni_attr attr;
+        ni_attr attr = with_epsilon(v->node->attr.bn.epsilon);
         ni_node in[] = {x, stats, gamma, v->dy, sums};
         if (v->status < 0) return;
-        memset(&attr, 0, sizeof attr);
-        attr.bn.epsilon = v->node->attr.bn.epsilon;
         nas_status status = ni_node_add(v->g, NI_OP_BN_DX, &attr, NULL, in, 5, &v->dx[0]);
         if (status < 0) v->status = status;
         return;

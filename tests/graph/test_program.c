@@ -279,6 +279,19 @@ static void test_describe(void **state) {
     for (size_t i = 0; i < NI_COUNT(wanted); i++)
         if (!strstr(ni_text_get(&text), wanted[i]))
             fail_msg("'%s' is not in the plan:\n%s", wanted[i], ni_text_get(&text));
+    /* Norms of a mixed operation are scales and shifts of its sum alone, the gradient of the
+     * weights is wanted or not. */
+    int norms = 0;
+    for (const char *line = ni_text_get(&text); line; line = strchr(line + 1, '\n')) {
+        const char *end = line + 1 + strcspn(line + 1, "\n");
+        const char *norm = strstr(line, "bn_normalize 'mixed"),
+                   *frozen = strstr(line, "bn_normalize 'frozen"),
+                   *vectors = strstr(line, ") as bn_vectors");
+        if (!(norm && norm < end) && !(frozen && frozen < end)) continue;
+        norms++;
+        if (!vectors || vectors > end) fail_msg("a norm by itself: %.*s", (int)(end - line), line);
+    }
+    assert_int_equal(norms, 6);
     ni_text_free(&text);
     trainer_stop(&t);
 }
