@@ -77,12 +77,26 @@ typedef struct {
     ni_racer_rank *ranks;             /* scratch, as many */
 } ni_race;
 
+/* What a controller that is all races goes by, and keeps with its state: min_epochs, max_epochs,
+ * then the values. */
+enum { NI_RACE_SETTINGS = 5 };
+typedef struct {
+    uint64_t format; /* of the state */
+    double min_epochs, max_epochs;
+    uint64_t brackets; /* 0: no end */
+    bool overlap, continues;
+    const char *names[NI_RACE_SETTINGS];
+    uint64_t values[NI_RACE_SETTINGS];
+    uint32_t n;
+} ni_race_settings;
+
 typedef struct {
     nas_context *context;
     const nas_space *space; /* held by who owns this */
     const char *name;       /* static */
     uint64_t brackets;      /* 0: no end */
     bool overlap, continues;
+    ni_race_settings settings; /* of ni_races_controller */
     void *user;
     /* Sizes of a bracket. */
     void (*plan)(void *user, uint64_t number, ni_bracket *out);
@@ -101,7 +115,14 @@ nas_status ni_races_tell(ni_races *races, const nas_proposal *asked, const nas_r
 nas_status ni_races_save(const ni_races *races, nas_writer *to);
 nas_status ni_races_load(ni_races *races, nas_reader *from);
 nas_status ni_races_describe(const ni_races *races, ni_text *to);
-/* Uniform: what halving and Hyperband draw. */
+/* A controller that is races with uniform draws, and no more: successive halving, Hyperband.
+ * `races` is the first member of a zeroed block, which is freed where this fails; plan's user is
+ * that block. */
+nas_status ni_races_controller(nas_controller **out, ni_races *races, const nas_space *space,
+                               const char *name,
+                               void (*plan)(void *user, uint64_t number, ni_bracket *out),
+                               const ni_race_settings *settings);
+/* What these draw. */
 nas_status ni_draw_uniform(const nas_space *space, nas_random *stream, nas_arch **out,
                            ni_text *note);
 nas_status ni_races_tell_of(const ni_races *races, nas_sink *to); /* describe, for people */

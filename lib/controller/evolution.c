@@ -42,7 +42,7 @@ typedef struct {
     uint64_t born;
     char *mutation;   /* options.mutation, NULL: uniform */
     bool conditional; /* some decisions of the space have a condition */
-    uint64_t losers; /* seed of the draw of who dies, where death = LOSER */
+    uint64_t losers;  /* seed of the draw of who dies, where death = LOSER */
 } ni_evolution;
 
 static const ni_individual *individual(const ni_evolution *self, uint32_t age) {

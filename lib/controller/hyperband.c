@@ -4,8 +4,6 @@
  * brackets.c, run by races.c. */
 #include "bands.h"
 
-enum { FORMAT = 1 };
-
 typedef struct {
     ni_races races;
     nas_hyperband_options options;
@@ -14,60 +12,6 @@ typedef struct {
 static void plan(void *user, uint64_t number, ni_bracket *out) {
     const nas_hyperband_options *o = &((ni_hyperband *)user)->options;
     ni_bracket_hyperband(out, o->min_epochs, o->max_epochs, o->eta, number, o->original != 0);
-}
-
-static nas_status draw(void *user, nas_random *stream, nas_arch **out, ni_text *note) {
-    return ni_draw_uniform(((ni_hyperband *)user)->races.space, stream, out, note);
-}
-
-static nas_status hyperband_ask(void *user, nas_random *stream, nas_proposal_builder *out) {
-    return ni_races_ask(&((ni_hyperband *)user)->races, stream, out);
-}
-
-static nas_status hyperband_tell(void *user, const nas_proposal *asked, const nas_result *got) {
-    return ni_races_tell(&((ni_hyperband *)user)->races, asked, got);
-}
-
-static nas_status hyperband_save(void *user, nas_writer *to) {
-    const ni_hyperband *self = user;
-    const nas_hyperband_options *o = &self->options;
-    NI_TRY(nas_write_u64(to, FORMAT));
-    NI_TRY(nas_write_f64(to, o->min_epochs));
-    NI_TRY(nas_write_f64(to, o->max_epochs));
-    NI_TRY(nas_write_u64(to, o->eta));
-    NI_TRY(nas_write_u64(to, o->brackets));
-    NI_TRY(nas_write_u64(to, (uint64_t)o->original));
-    NI_TRY(nas_write_u64(to, (uint64_t)o->overlap));
-    NI_TRY(nas_write_u64(to, (uint64_t)o->continues));
-    return ni_races_save(&self->races, to);
-}
-
-static nas_status hyperband_load(void *user, nas_reader *from) {
-    ni_hyperband *self = user;
-    const nas_hyperband_options *o = &self->options;
-    static const char *const names[] = {"eta", "brackets", "original", "overlap", "continues"};
-    const uint64_t now[] = {o->eta, o->brackets, (uint64_t)o->original, (uint64_t)o->overlap,
-                            (uint64_t)o->continues};
-    NI_TRY(ni_format_same(self->races.context, "hyperband", from, FORMAT));
-    NI_TRY(
-        ni_setting_same_real(self->races.context, "hyperband", "min_epochs", from, o->min_epochs));
-    NI_TRY(
-        ni_setting_same_real(self->races.context, "hyperband", "max_epochs", from, o->max_epochs));
-    NI_TRY(ni_settings_same(self->races.context, "hyperband", from, names, now, NI_COUNT(names)));
-    return ni_races_load(&self->races, from);
-}
-
-static nas_status hyperband_describe(void *user, nas_sink *to) {
-    return ni_races_tell_of(&((ni_hyperband *)user)->races, to);
-}
-
-static void hyperband_destroy(void *user) {
-    ni_hyperband *self = user;
-    const nas_space *space = self->races.space;
-    nas_context *context = self->races.context;
-    ni_races_free(&self->races);
-    ni_space_release(space);
-    ni_free(context, self);
 }
 
 void nas_hyperband_options_init(nas_hyperband_options *options) {
@@ -86,22 +30,17 @@ nas_status nas_controller_hyperband(nas_controller **out, const nas_space *space
     NI_TRY(ni_switch_check(context, "continues", o.continues));
     ni_hyperband *self = ni_calloc(context, 1, sizeof *self);
     if (self == NULL) return NAS_E_MEMORY;
-    ni_races_init(&self->races, context, space, "hyperband");
-    ni_space_hold(space);
     self->options = o;
-    self->races.brackets = o.brackets;
-    self->races.overlap = o.overlap != 0;
-    self->races.continues = o.continues != 0;
-    self->races.user = self;
-    self->races.plan = plan;
-    self->races.draw = draw;
-    const nas_controller_ops ops = {.struct_size = sizeof ops,
-                                    .flags = o.continues ? NAS_CONTROLLER_CONTINUES : 0,
-                                    .ask = hyperband_ask,
-                                    .tell = hyperband_tell,
-                                    .save = hyperband_save,
-                                    .load = hyperband_load,
-                                    .describe = hyperband_describe,
-                                    .destroy = hyperband_destroy};
-    return ni_controller_make(out, context, "hyperband", &ops, self);
+    const ni_race_settings settings = {
+        .format = 1,
+        .min_epochs = o.min_epochs,
+        .max_epochs = o.max_epochs,
+        .brackets = o.brackets,
+        .overlap = o.overlap != 0,
+        .continues = o.continues != 0,
+        .names = {"eta", "brackets", "original", "overlap", "continues"},
+        .values = {o.eta, o.brackets, (uint64_t)o.original, (uint64_t)o.overlap,
+                   (uint64_t)o.continues},
+        .n = 5};
+    return ni_races_controller(out, &self->races, space, "hyperband", plan, &settings);
 }

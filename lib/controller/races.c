@@ -316,3 +316,79 @@ nas_status ni_races_tell_of(const ni_races *races, nas_sink *to) {
     ni_text_free(&text);
     return status;
 }
+
+/* ---- a controller that is races, and no more
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static nas_status draw_uniform(void *user, nas_random *stream, nas_arch **out, ni_text *note) {
+    return ni_draw_uniform(((ni_races *)user)->space, stream, out, note);
+}
+
+static nas_status races_ask(void *user, nas_random *stream, nas_proposal_builder *out) {
+    return ni_races_ask(user, stream, out);
+}
+
+static nas_status races_tell(void *user, const nas_proposal *asked, const nas_result *got) {
+    return ni_races_tell(user, asked, got);
+}
+
+static nas_status races_save(void *user, nas_writer *to) {
+    const ni_races *races = user;
+    const ni_race_settings *o = &races->settings;
+    NI_TRY(nas_write_u64(to, o->format));
+    NI_TRY(nas_write_f64(to, o->min_epochs));
+    NI_TRY(nas_write_f64(to, o->max_epochs));
+    for (uint32_t i = 0; i < o->n; i++)
+        NI_TRY(nas_write_u64(to, o->values[i]));
+    return ni_races_save(races, to);
+}
+
+static nas_status races_load(void *user, nas_reader *from) {
+    ni_races *races = user;
+    const ni_race_settings *o = &races->settings;
+    nas_context *context = races->context;
+    NI_TRY(ni_format_same(context, races->name, from, o->format));
+    NI_TRY(ni_setting_same_real(context, races->name, "min_epochs", from, o->min_epochs));
+    NI_TRY(ni_setting_same_real(context, races->name, "max_epochs", from, o->max_epochs));
+    NI_TRY(ni_settings_same(context, races->name, from, o->names, o->values, o->n));
+    return ni_races_load(races, from);
+}
+
+static nas_status races_describe(void *user, nas_sink *to) {
+    return ni_races_tell_of(user, to);
+}
+
+static void races_destroy(void *user) {
+    ni_races *races = user;
+    const nas_space *space = races->space;
+    nas_context *context = races->context;
+    ni_races_free(races);
+    ni_space_release(space);
+    ni_free(context, races);
+}
+
+nas_status ni_races_controller(nas_controller **out, ni_races *races, const nas_space *space,
+                               const char *name,
+                               void (*plan)(void *user, uint64_t number, ni_bracket *out),
+                               const ni_race_settings *settings) {
+    nas_context *context = ni_space_context(space);
+    ni_races_init(races, context, space, name);
+    ni_space_hold(space);
+    races->settings = *settings;
+    races->brackets = settings->brackets;
+    races->overlap = settings->overlap;
+    races->continues = settings->continues;
+    races->user = races;
+    races->plan = plan;
+    races->draw = draw_uniform;
+    const nas_controller_ops ops = {.struct_size = sizeof ops,
+                                    .flags = settings->continues ? NAS_CONTROLLER_CONTINUES : 0,
+                                    .ask = races_ask,
+                                    .tell = races_tell,
+                                    .save = races_save,
+                                    .load = races_load,
+                                    .describe = races_describe,
+                                    .destroy = races_destroy};
+    return ni_controller_make(out, context, name, &ops, races);
+}

@@ -22,7 +22,7 @@ static void mean_nodes(const nas_arch *arch, meaning *nodes) {
     const ni_cells *c = cells_of(arch);
     const nas_value *values = arch->values + c->base.first_decision;
     nodes[0].n = 1;
-    nodes[0].term[0] = 1; /* the cell's input */
+    nodes[0].term[0] = 1;          /* the cell's input */
     nodes[0].hash = ni_stir(1, 1); /* as that of any sum of this one term */
     for (uint32_t to = 1, e = 0; to < c->o.n_nodes; to++) {
         meaning *m = &nodes[to];

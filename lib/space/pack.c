@@ -67,7 +67,8 @@ void ni_arch_set(nas_arch *arch, const nas_value *values) {
             else
                 value.integer = values[d].integer;
             bits += decision->bits;
-            if (put(&to, code_of(decision, &value), decision->bits, &word)) hash = ni_stir(hash, word);
+            if (put(&to, code_of(decision, &value), decision->bits, &word))
+                hash = ni_stir(hash, word);
         }
         arch->values[d] = value;
     }

@@ -285,8 +285,8 @@ static nas_status mutate(const nas_space *s, const nas_arch *parent, nas_random 
     uint32_t able = 0;
     for (uint32_t d = 0; d < s->decisions.n; d++) {
         const nas_decision *a = &s->decisions.items[d].about;
-        able +=
-            ni_decision_active(s, parent->values, d) && (a->kind == NAS_DECISION_REAL || a->n_alternatives > 1);
+        able += ni_decision_active(s, parent->values, d) &&
+                (a->kind == NAS_DECISION_REAL || a->n_alternatives > 1);
     }
     if (able == 0)
         return ni_fail(s->context, NAS_E_INFEASIBLE,

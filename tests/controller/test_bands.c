@@ -1,5 +1,5 @@
 /* Successive halving, ASHA, Hyperband and BOHB, driven by hand. */
-#include "search/fixture.h"
+#include "support.h"
 #include "controller/bands.h"
 
 typedef struct {
@@ -44,18 +44,6 @@ static nas_controller *make(fixture *f, const made *way) {
     nas_controller *controller;
     MUST(f->context, nas_controller_named(&controller, f->space, way->name, way->settings, way->n));
     return controller;
-}
-
-static nas_status ask(fixture *f, nas_controller *controller, uint64_t turn, nas_proposal **out) {
-    nas_proposal_builder *builder;
-    nas_random stream;
-    nas_status status = ni_proposal_create(&builder, f->context, f->space, 42, turn, turn, turn);
-    if (status < 0) return status;
-    ni_random_init(&stream, 42, turn, "ask");
-    status = nas_controller_ask(controller, &stream, builder);
-    if (status == NAS_OK) status = ni_proposal_finish(builder, out);
-    if (status != NAS_OK) ni_proposal_builder_free(builder);
-    return status;
 }
 
 /* What a network is worth: best at kind b, rate 0.01, width 20, batch 64, decay 0.5. */
@@ -112,28 +100,6 @@ typedef struct {
     double epochs, best, best_full, full;
     char *described;
 } outcome;
-
-static nas_controller *reload(fixture *f, nas_controller *old, nas_controller *fresh) {
-    nas_writer *writer, *again;
-    nas_reader *reader;
-    size_t n, n_again;
-    MUST(f->context, nas_writer_create(&writer, f->context));
-    MUST(f->context, nas_controller_save(old, writer));
-    const void *bytes = nas_writer_data(writer, &n);
-    MUST(f->context, nas_reader_create(&reader, f->context, bytes, n));
-    MUST(f->context, nas_controller_load(fresh, reader));
-    assert_int_equal(nas_reader_left(reader), 0);
-    nas_reader_free(reader);
-    MUST(f->context, nas_writer_create(&again, f->context));
-    MUST(f->context, nas_controller_save(fresh, again));
-    const void *bytes_again = nas_writer_data(again, &n_again);
-    assert_int_equal(n, n_again);
-    assert_memory_equal(bytes, bytes_again, n);
-    nas_writer_free(writer);
-    nas_writer_free(again);
-    nas_controller_free(old);
-    return fresh;
-}
 
 static void note_proposal(outcome *o, size_t *n, const nas_proposal *p, const bool *failed) {
     int32_t how;

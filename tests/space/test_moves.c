@@ -571,8 +571,8 @@ static void packed(void **state) {
 /* Values whose texts are as long as they come. */
 static void long_texts_fit(void **state) {
     (void)state;
-    const char *const names[] = {
-        "an-alternative-with-a-name-of-as-many-letters-as-there-may-be-x", "b"};
+    const char *const names[] = {"an-alternative-with-a-name-of-as-many-letters-as-there-may-be-x",
+                                 "b"};
     nas_space *s;
     assert_int_equal(nas_space_create(&s, context, "long"), NAS_OK);
     const int64_t far = INT64_C(1) << 52;
@@ -639,7 +639,8 @@ static void texts_are_asked_for_at_once(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_presets_are_here), cmocka_unit_test(long_texts_fit),
+        cmocka_unit_test(all_presets_are_here),
+        cmocka_unit_test(long_texts_fit),
         cmocka_unit_test(texts_are_asked_for_at_once),
         cmocka_unit_test(networks_train),
         cmocka_unit_test(texts_come_back),
