@@ -233,7 +233,7 @@ nas_status ni_copy_text(nas_context *context, const char *text, size_t n, char *
 /* ---- random numbers ----------------------------------------------------------------------------- */
 
 /* Philox 4x32-10. The value type behind nas_random; copied freely. */
-enum { NI_RANDOM_AHEAD = 16 }; /* words made at once, at most */
+enum { NI_RANDOM_AHEAD = 32 }; /* words made at once, at most */
 struct nas_random {
     uint32_t key[2];
     uint32_t stream[2];  /* upper half of the 128-bit counter */

@@ -64,18 +64,23 @@ static inline void two_end(two_blocks x, uint32_t *out) {
     _mm_storeu_si128((__m128i *)(void *)(out + 4), _mm_unpackhi_epi64(a, b));
 }
 static void philox_ahead(const uint32_t counter[4], const uint32_t key[2], uint32_t *out) {
-    _Static_assert(AHEAD == 4, "two by two");
+    _Static_assert(AHEAD == 8, "two by two");
     const uint64_t from = counter[0] | (uint64_t)counter[1] << 32;
     __m128i k0 = _mm_set1_epi64x(key[0]), k1 = _mm_set1_epi64x(key[1]);
-    two_blocks x = two_begin(from, counter), y = two_begin(from + 2, counter);
+    two_blocks a = two_begin(from, counter), b = two_begin(from + 2, counter);
+    two_blocks c = two_begin(from + 4, counter), d = two_begin(from + 6, counter);
     for (int round = 0; round < 10; round++) {
-        x = two_round(x, k0, k1);
-        y = two_round(y, k0, k1);
+        a = two_round(a, k0, k1);
+        b = two_round(b, k0, k1);
+        c = two_round(c, k0, k1);
+        d = two_round(d, k0, k1);
         k0 = _mm_add_epi32(k0, _mm_set1_epi64x(WEYL_0));
         k1 = _mm_add_epi32(k1, _mm_set1_epi64x(WEYL_1));
     }
-    two_end(x, out);
-    two_end(y, out + 8);
+    two_end(a, out);
+    two_end(b, out + 8);
+    two_end(c, out + 16);
+    two_end(d, out + 24);
 }
 #else
 static void philox_ahead(const uint32_t counter[4], const uint32_t key[2], uint32_t *out) {
@@ -98,10 +103,11 @@ void ni_random_init(nas_random *random, uint64_t seed, uint64_t trial, const cha
     put_le64(name, trial);
     put_le64(name + 8, ni_hash_text(purpose));
     uint64_t stream = ni_hash(name, sizeof name);
-    *random = (nas_random){
-        .key = {(uint32_t)seed, (uint32_t)(seed >> 32)},
-        .stream = {(uint32_t)stream, (uint32_t)(stream >> 32)},
-    };
+    memset(random, 0, sizeof *random);
+    random->key[0] = (uint32_t)seed;
+    random->key[1] = (uint32_t)(seed >> 32);
+    random->stream[0] = (uint32_t)stream;
+    random->stream[1] = (uint32_t)(stream >> 32);
 }
 
 nas_status nas_random_create(nas_random **out, nas_context *context, uint64_t seed, uint64_t trial,

@@ -99,7 +99,7 @@ nas_status ni_arch_begin(nas_arch **out, const nas_space *s, const nas_value *va
     atomic_init(&arch->costed, 0);
     atomic_init(&arch->written, NI_TEXT_NONE);
     arch->space = s;
-    ni_arch_set(arch, values);
+    if (values) ni_arch_set(arch, values);
     *out = arch;
     return NAS_OK;
 }

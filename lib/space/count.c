@@ -303,6 +303,14 @@ void ni_space_draw_subtree(const nas_space *s, nas_random *random, uint32_t d, n
 }
 
 void ni_space_draw(const nas_space *s, nas_random *random, nas_value *values) {
+    if (s->plain) {
+        for (uint32_t d = 0; d < s->decisions.n; d++) {
+            const ni_plain *plain = &s->plain[d];
+            int64_t k = (int64_t)ni_random_below_by(random, plain->n, plain->reciprocal);
+            values[d] = (nas_value){plain->low + k * plain->step, 0};
+        }
+        return;
+    }
     memset(values, 0, s->decisions.n * sizeof *values);
     for (uint32_t d = 0; d < s->decisions.n; d++) {
         const ni_decision *decision = &s->decisions.items[d];

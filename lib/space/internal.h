@@ -24,6 +24,13 @@ typedef struct {
     uint64_t reciprocal;     /* ni_reciprocal of the number of values */
 } ni_decision;
 
+/* What draws and packs need of a decision that is always there and not real. */
+typedef struct {
+    uint64_t n, reciprocal;
+    int64_t low, step;
+    uint32_t bits;
+} ni_plain;
+
 /* ---- expressions (expr.c) -------------------------------------------------------------------- */
 
 /* What a name in an expression stands for. */
@@ -263,6 +270,7 @@ struct nas_space {
     ni_template *template;
     bool finished;
     uint32_t n_discrete; /* decisions that are not real */
+    ni_plain *plain;     /* one a decision, where all are so; else NULL */
     /* For each decision: how many assignments its subtree has (itself and what depends on it),
      * saturated at UINT64_MAX. */
     uint64_t *subtree;
@@ -361,14 +369,14 @@ bool ni_walk_draw(const ni_walk *w, nas_random *random, nas_value *values);
 /* Parameters and multiply-accumulates of one architecture, added up decision by decision. */
 nas_status ni_walk_sum(const nas_arch *arch, ni_walk_cost *out, bool *connected);
 
-/* Sets ni_decision.bits and .reciprocal (pack.c). */
-void ni_decision_pack(ni_decision *decision);
+/* Sets ni_decision.bits and .reciprocal, and nas_space.plain (pack.c). */
+nas_status ni_space_pack(nas_space *space);
 /* Sets nas_space.text_most. */
 nas_status ni_space_text_room(nas_space *space);
 size_t ni_longest_alternative(const nas_space *space, uint32_t decision); /* characters */
 
 /* An architecture whose space is not held yet, to be judged by ni_arch_violated: then ended, which takes it
- * over, or set to other values, or freed by ni_free. */
+ * over, or set to other values, or freed by ni_free. values NULL: they are set before that. */
 nas_status ni_arch_begin(nas_arch **out, const nas_space *space, const nas_value *values);
 void ni_arch_set(nas_arch *arch, const nas_value *values);
 void ni_arch_end(nas_arch **out, nas_arch *arch);

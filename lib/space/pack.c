@@ -9,13 +9,35 @@ typedef struct {
     unsigned n; /* of word */
 } ni_bits;
 
-void ni_decision_pack(ni_decision *decision) {
+static void measure(ni_decision *decision) {
     const nas_decision *a = &decision->about;
     uint32_t most = a->n_alternatives ? a->n_alternatives - 1 : 0;
     decision->bits = 64;
     if (a->kind == NAS_DECISION_REAL) return;
     decision->reciprocal = ni_reciprocal(most + 1);
     decision->bits = (uint8_t)(most ? 32 - (unsigned)__builtin_clz(most) : 0);
+}
+
+nas_status ni_space_pack(nas_space *s) {
+    bool plain = true;
+    for (uint32_t d = 0; d < s->decisions.n; d++) {
+        measure(&s->decisions.items[d]);
+        plain = plain && s->decisions.items[d].about.kind != NAS_DECISION_REAL &&
+                s->decisions.items[d].about.condition < 0;
+    }
+    ni_free(s->context, s->plain); /* of a finish that failed */
+    s->plain = NULL;
+    if (!plain) return NAS_OK;
+    s->plain = ni_calloc(s->context, s->decisions.n, sizeof *s->plain);
+    if (!s->plain) return NAS_E_MEMORY;
+    for (uint32_t d = 0; d < s->decisions.n; d++) {
+        const ni_decision *decision = &s->decisions.items[d];
+        const nas_decision *a = &decision->about;
+        bool whole = a->kind == NAS_DECISION_INTEGER;
+        s->plain[d] = (ni_plain){a->n_alternatives, decision->reciprocal, whole ? a->low : 0,
+                                 whole ? a->step : 1, decision->bits};
+    }
+    return NAS_OK;
 }
 
 /* true: *full is a word that is complete, and the rest is begun. */
@@ -50,6 +72,23 @@ static inline uint64_t code_of(const ni_decision *decision, const nas_value *val
     return code;
 }
 
+static void set_plain(nas_arch *arch, const nas_value *values) {
+    const nas_space *s = arch->space;
+    ni_bits to = {0, 0};
+    uint64_t hash = s->hash, word;
+    uint32_t bits = 0;
+    for (uint32_t d = 0; d < s->decisions.n; d++) {
+        const ni_plain *plain = &s->plain[d];
+        const int64_t value = values[d].integer, code = value - plain->low;
+        arch->values[d] = (nas_value){value, 0};
+        bits += plain->bits;
+        if (put(&to, (uint64_t)(plain->step == 1 ? code : code / plain->step), plain->bits, &word))
+            hash = ni_stir(hash, word);
+    }
+    arch->bits = bits;
+    arch->hash = ni_stir(hash, to.word);
+}
+
 /* Stirring in is one to one: architectures of up to 64 bits never share a hash. */
 void ni_arch_set(nas_arch *arch, const nas_value *values) {
     const nas_space *s = arch->space;
@@ -58,6 +97,10 @@ void ni_arch_set(nas_arch *arch, const nas_value *values) {
     uint32_t bits = 0;
     atomic_store_explicit(&arch->costed, 0, memory_order_relaxed);
     atomic_store_explicit(&arch->written, NI_TEXT_NONE, memory_order_relaxed);
+    if (s->plain) {
+        set_plain(arch, values);
+        return;
+    }
     for (uint32_t d = 0; d < s->decisions.n; d++) {
         const ni_decision *decision = &s->decisions.items[d];
         nas_value value = {0, 0};

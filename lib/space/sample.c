@@ -150,7 +150,7 @@ static nas_status list_feasible(nas_space *s) {
 static nas_status draw(const nas_space *s, const ni_inside *inside, nas_random *random, int n,
                        nas_value *values, nas_arch **out, int64_t *violated) {
     nas_arch *arch = NULL;
-    nas_status status = ni_arch_begin(&arch, s, values);
+    nas_status status = ni_arch_begin(&arch, s, NULL);
     for (int i = 0; status >= 0 && i < n; i++) {
         ni_space_draw(s, random, values);
         if (inside && !ni_inside_draw(inside, random, values)) break;

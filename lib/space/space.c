@@ -39,6 +39,7 @@ void ni_space_release(const nas_space *space) {
     NI_ARRAY_FREE(context, &s->parameters);
     if (s->lock) ni_mutex_free(s->lock);
     ni_free(context, s->subtree);
+    ni_free(context, s->plain);
     ni_free(context, s->feasible);
     ni_free(context, s->name);
     ni_free(context, s->place);
@@ -394,10 +395,9 @@ nas_status nas_space_finish(nas_space *space) {
     NI_TRY(describe(space));
     NI_TRY(ni_space_count_subtrees(space));
     space->n_discrete = 0;
-    for (size_t i = 0; i < space->decisions.n; i++) {
+    for (size_t i = 0; i < space->decisions.n; i++)
         space->n_discrete += space->decisions.items[i].about.kind != NAS_DECISION_REAL;
-        ni_decision_pack(&space->decisions.items[i]);
-    }
+    NI_TRY(ni_space_pack(space));
     NI_TRY(ni_space_text_room(space));
     space->hash = ni_hash_text(space->text);
     space->finished = true;

@@ -126,20 +126,32 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* The note with the mark in the place of the parent's number; false: the number is not in it. */
+/* The note with the mark in the place of the parent's number; false: the number is not in it, or
+ * the mark is. One pass: a number is a run of digits, without a 0 before it. */
 static bool mark_parent(const char *note, uint64_t parent, char *out, size_t capacity) {
-    char digits[24];
-    size_t n = number_text(digits, parent), length = strlen(note);
-    if (length >= capacity || strchr(note, MARK)) return false;
-    for (const char *at = note; (at = strstr(at, digits)); at++) {
-        if ((at > note && is_digit(at[-1])) || is_digit(at[n])) continue;
-        size_t before = (size_t)(at - note);
-        memcpy(out, note, before);
-        out[before] = MARK;
-        memcpy(out + before + 1, at + n, length - before - n + 1);
-        return true;
+    enum { DIGITS_MOST = 19 };
+    size_t n = 0, copied = 0;
+    bool found = false;
+    while (note[n]) {
+        if (n + 1 >= capacity || note[n] == MARK) return false;
+        if (found || !is_digit(note[n])) {
+            out[copied++] = note[n++];
+            continue;
+        }
+        uint64_t value = 0;
+        size_t from = n;
+        for (; is_digit(note[n]); n++)
+            value = n - from < DIGITS_MOST ? 10 * value + (uint64_t)(note[n] - '0') : value;
+        found = value == parent + 1 && note[from] != '0' && n - from <= DIGITS_MOST;
+        if (n >= capacity) return false;
+        if (found)
+            out[copied++] = MARK;
+        else
+            for (; from < n; from++)
+                out[copied++] = note[from];
     }
-    return false;
+    out[copied] = 0;
+    return found;
 }
 
 nas_status ni_row_note(const ni_rows *rows, const ni_row *row, ni_text *to) {
