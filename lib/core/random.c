@@ -38,58 +38,68 @@ void ni_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]
 /* AHEAD blocks whose counters follow each other. A block alone waits for each of its
  * multiplications; several at once do not wait for each other. */
 enum { AHEAD = NI_RANDOM_AHEAD / 4 };
-#ifdef __SSE2__
-#include <emmintrin.h>
-/* Two blocks, a word of each in the lower half of a 64-bit lane: the upper halves hold what no
- * product reads. */
-typedef struct {
-    __m128i c0, c1, c2, c3;
-} two_blocks;
-static inline two_blocks two_begin(uint64_t at, const uint32_t counter[4]) {
-    __m128i c0 = _mm_set_epi64x((int64_t)(at + 1), (int64_t)at);
-    return (two_blocks){c0, _mm_srli_epi64(c0, 32), _mm_set1_epi64x(counter[2]),
-                        _mm_set1_epi64x(counter[3])};
-}
-static inline two_blocks two_round(two_blocks x, __m128i k0, __m128i k1) {
-    __m128i p0 = _mm_mul_epu32(_mm_set1_epi64x(MULTIPLIER_0), x.c0);
-    __m128i p1 = _mm_mul_epu32(_mm_set1_epi64x(MULTIPLIER_1), x.c2);
-    return (two_blocks){_mm_xor_si128(_mm_xor_si128(_mm_srli_epi64(p1, 32), x.c1), k0), p1,
-                        _mm_xor_si128(_mm_xor_si128(_mm_srli_epi64(p0, 32), x.c3), k1), p0};
-}
-static inline void two_end(two_blocks x, uint32_t *out) {
-    const __m128i low = _mm_set1_epi64x(UINT32_MAX);
-    __m128i a = _mm_or_si128(_mm_and_si128(x.c0, low), _mm_slli_epi64(x.c1, 32));
-    __m128i b = _mm_or_si128(_mm_and_si128(x.c2, low), _mm_slli_epi64(x.c3, 32));
-    _mm_storeu_si128((__m128i *)(void *)out, _mm_unpacklo_epi64(a, b));
-    _mm_storeu_si128((__m128i *)(void *)(out + 4), _mm_unpackhi_epi64(a, b));
-}
-static void philox_ahead(const uint32_t counter[4], const uint32_t key[2], uint32_t *out) {
-    _Static_assert(AHEAD == 8, "two by two");
-    const uint64_t from = counter[0] | (uint64_t)counter[1] << 32;
-    __m128i k0 = _mm_set1_epi64x(key[0]), k1 = _mm_set1_epi64x(key[1]);
-    two_blocks a = two_begin(from, counter), b = two_begin(from + 2, counter);
-    two_blocks c = two_begin(from + 4, counter), d = two_begin(from + 6, counter);
-    for (int round = 0; round < 10; round++) {
-        a = two_round(a, k0, k1);
-        b = two_round(b, k0, k1);
-        c = two_round(c, k0, k1);
-        d = two_round(d, k0, k1);
-        k0 = _mm_add_epi32(k0, _mm_set1_epi64x(WEYL_0));
-        k1 = _mm_add_epi32(k1, _mm_set1_epi64x(WEYL_1));
-    }
-    two_end(a, out);
-    two_end(b, out + 8);
-    two_end(c, out + 16);
-    two_end(d, out + 24);
-}
-#else
-static void philox_ahead(const uint32_t counter[4], const uint32_t key[2], uint32_t *out) {
+
+static void ahead_plain(const uint32_t counter[4], const uint32_t key[2], uint32_t *out) {
     const uint64_t from = counter[0] | (uint64_t)counter[1] << 32;
     for (unsigned i = 0; i < AHEAD; i++) {
         const uint32_t at[4] = {(uint32_t)(from + i), (uint32_t)((from + i) >> 32), counter[2],
                                 counter[3]};
         ni_philox(at, key, &out[4 * i]);
     }
+}
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define AVX2 __attribute__((target("avx2")))
+/* Four blocks, a word of each in the lower half of a 64-bit lane: the upper halves hold what no
+ * product reads. */
+typedef struct {
+    __m256i c0, c1, c2, c3;
+} four_blocks;
+AVX2 static inline four_blocks four_begin(uint64_t from, const uint32_t counter[4]) {
+    __m256i c0 = _mm256_add_epi64(_mm256_set1_epi64x((int64_t)from), _mm256_set_epi64x(3, 2, 1, 0));
+    return (four_blocks){c0, _mm256_srli_epi64(c0, 32), _mm256_set1_epi64x(counter[2]),
+                         _mm256_set1_epi64x(counter[3])};
+}
+AVX2 static inline four_blocks four_round(four_blocks x, __m256i k0, __m256i k1) {
+    __m256i p0 = _mm256_mul_epu32(_mm256_set1_epi64x(MULTIPLIER_0), x.c0);
+    __m256i p1 = _mm256_mul_epu32(_mm256_set1_epi64x(MULTIPLIER_1), x.c2);
+    return (four_blocks){
+        _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(p1, 32), x.c1), k0), p1,
+        _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(p0, 32), x.c3), k1), p0};
+}
+AVX2 static inline void four_end(four_blocks x, uint32_t *out) {
+    /* words 0 and 1 of each block, and 2 and 3 */
+    __m256i a = _mm256_blend_epi32(x.c0, _mm256_slli_epi64(x.c1, 32), 0xaa);
+    __m256i b = _mm256_blend_epi32(x.c2, _mm256_slli_epi64(x.c3, 32), 0xaa);
+    __m256i even = _mm256_unpacklo_epi64(a, b), odd = _mm256_unpackhi_epi64(a, b);
+    _mm256_storeu_si256((__m256i *)(void *)out, _mm256_permute2x128_si256(even, odd, 0x20));
+    _mm256_storeu_si256((__m256i *)(void *)(out + 8), _mm256_permute2x128_si256(even, odd, 0x31));
+}
+AVX2 static void ahead_avx2(const uint32_t counter[4], const uint32_t key[2], uint32_t *out) {
+    _Static_assert(AHEAD == 8, "four by four");
+    const uint64_t from = counter[0] | (uint64_t)counter[1] << 32;
+    __m256i k0 = _mm256_set1_epi64x(key[0]), k1 = _mm256_set1_epi64x(key[1]);
+    four_blocks a = four_begin(from, counter), b = four_begin(from + 4, counter);
+    for (int round = 0; round < 10; round++) {
+        a = four_round(a, k0, k1);
+        b = four_round(b, k0, k1);
+        k0 = _mm256_add_epi32(k0, _mm256_set1_epi64x(WEYL_0));
+        k1 = _mm256_add_epi32(k1, _mm256_set1_epi64x(WEYL_1));
+    }
+    four_end(a, out);
+    four_end(b, out + 16);
+}
+
+static void philox_ahead(const uint32_t counter[4], const uint32_t key[2], uint32_t *out) {
+    if (__builtin_cpu_supports("avx2"))
+        ahead_avx2(counter, key, out);
+    else
+        ahead_plain(counter, key, out);
+}
+#else
+static void philox_ahead(const uint32_t counter[4], const uint32_t key[2], uint32_t *out) {
+    ahead_plain(counter, key, out);
 }
 #endif
 

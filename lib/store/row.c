@@ -126,32 +126,30 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* The note with the mark in the place of the parent's number; false: the number is not in it, or
- * the mark is. One pass: a number is a run of digits, without a 0 before it. */
+/* The note with the mark in the place of the parent's number; false: the number is not in it, or the
+ * mark is. A number is a run of digits without a 0 before it. */
 static bool mark_parent(const char *note, uint64_t parent, char *out, size_t capacity) {
     enum { DIGITS_MOST = 19 };
-    size_t n = 0, copied = 0;
-    bool found = false;
-    while (note[n]) {
-        if (n + 1 >= capacity || note[n] == MARK) return false;
-        if (found || !is_digit(note[n])) {
-            out[copied++] = note[n++];
+    const size_t length = strlen(note);
+    if (length >= capacity || memchr(note, MARK, length)) return false;
+    for (size_t at = 0, end; at < length; at = end) {
+        uint64_t value = 0;
+        for (end = at; is_digit(note[end]) && end - at < DIGITS_MOST; end++)
+            value = 10 * value + (uint64_t)(note[end] - '0');
+        if (end == at) {
+            end = at + 1;
             continue;
         }
-        uint64_t value = 0;
-        size_t from = n;
-        for (; is_digit(note[n]); n++)
-            value = n - from < DIGITS_MOST ? 10 * value + (uint64_t)(note[n] - '0') : value;
-        found = value == parent + 1 && note[from] != '0' && n - from <= DIGITS_MOST;
-        if (n >= capacity) return false;
-        if (found)
-            out[copied++] = MARK;
-        else
-            for (; from < n; from++)
-                out[copied++] = note[from];
+        bool whole = !is_digit(note[end]);
+        while (is_digit(note[end]))
+            end++;
+        if (!whole || value != parent + 1 || note[at] == '0') continue;
+        memcpy(out, note, at);
+        out[at] = MARK;
+        memcpy(out + at + 1, note + end, length - end + 1);
+        return true;
     }
-    out[copied] = 0;
-    return found;
+    return false;
 }
 
 nas_status ni_row_note(const ni_rows *rows, const ni_row *row, ni_text *to) {
