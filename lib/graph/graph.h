@@ -226,7 +226,8 @@ typedef struct {
     const void *const *inputs; /* by input number; images in the graph's dtype, labels int32 */
     void *values;              /* variables (ni_vars_size elements); state is updated in it */
     void *gradients;           /* same layout; every slot among the outputs is overwritten */
-    void *const *outputs;      /* for each output without a slot: where it goes (NULL: nowhere) */
+    void *const *outputs;      /* for each output without a slot: where it goes (NULL: nowhere); most are
+                                * computed there, so that they must not overlap with anything here */
     uint64_t random_key[2];    /* dropout: e.g. seed and step */
     bool update_state;         /* running statistics */
     double *seconds;           /* NULL, or ni_program_steps of them: the time of each is added */

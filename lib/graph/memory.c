@@ -194,6 +194,11 @@ nas_status ni_place_steps(ni_program *p) {
         }
         g->local_bytes = pack(p, ni_sort_positions(roots, spare, n), n, placed);
     }
+    for (uint32_t i = 0; i < p->n_outputs; i++) {
+        const ni_step *s = &p->steps[p->outputs[i].step];
+        p->outputs[i].alone = p->outputs[i].slot == NI_NONE && s->root == p->outputs[i].step &&
+                              s->place == NI_AT_ARENA && !s->fixed;
+    }
 done:
     ni_free(p->context, last_read);
     ni_free(p->context, roots);

@@ -45,6 +45,7 @@ typedef struct ni_step {
     uint32_t group;  /* NI_NONE: it runs alone */
     uint32_t slot;   /* when it runs: all steps of a group at once */
     bool local;      /* of roots: it lives in a lane's scratch, some images at a time */
+    char *given;     /* of roots, during a run: the caller's buffer, which it is computed in; NULL */
     /* Scratch: for all lanes, from p->scratch + shared on; in it, from its shared_bytes on, `parts`
      * results that are joined at the end; and of each lane. */
     size_t shared, shared_bytes, part_bytes, lane_bytes;
@@ -63,6 +64,7 @@ typedef struct {
 typedef struct {
     uint32_t step, slot;
     bool direct; /* computed in its place: nothing to copy */
+    bool alone;  /* the step has its memory for itself: the caller's serves as well */
 } ni_program_output;
 
 typedef struct {

@@ -45,7 +45,18 @@ static nas_status check_run(const ni_program *p, const ni_run *run) {
     return NAS_OK;
 }
 
+/* Where the caller wants a result that nothing else shares its memory with, it is computed. */
+static void take_outputs(ni_program *p, const ni_run *run) {
+    for (uint32_t i = 0, plain = 0; i < p->n_outputs; i++) {
+        const ni_program_output *o = &p->outputs[i];
+        if (o->slot != NI_NONE) continue;
+        if (o->alone) p->steps[o->step].given = run->outputs ? run->outputs[plain] : NULL;
+        plain++;
+    }
+}
+
 static void set_addresses(ni_program *p, const ni_run *run) {
+    take_outputs(p, run);
     for (uint32_t i = 0; i < p->n_steps; i++) {
         const ni_step *s = &p->steps[i];
         if (s->dead) continue;
@@ -54,7 +65,7 @@ static void set_addresses(ni_program *p, const ni_run *run) {
         if (root->local) continue;
         switch (root->place) {
         case NI_AT_ARENA:
-            base = p->memory + root->offset;
+            base = root->given ? root->given : p->memory + root->offset;
             break;
         case NI_AT_CONSTANT:
             base = p->constants + root->offset;
@@ -131,7 +142,7 @@ nas_status ni_program_run(ni_program *p, const ni_run *run) {
             to = run->outputs ? run->outputs[plain++] : NULL;
         else
             to = (char *)run->gradients + ni_vars_get(p->graph->vars, o->slot)->offset * p->element;
-        if (to && !o->direct) memcpy(to, p->address[o->step], s->bytes);
+        if (to && !o->direct && to != p->address[o->step]) memcpy(to, p->address[o->step], s->bytes);
     }
     if (run->update_state) update_statistics(p, run);
     p->run = NULL;

@@ -375,6 +375,55 @@ static void test_evaluation(void **state) {
     trainer_stop(&again);
 }
 
+/* Results go where each run says, and nowhere else: computed there, copied there, or not asked for. */
+static void test_outputs(void **state) {
+    enum { N = 2 * 6 * 6 * 3 };
+    nas_context *context = new_context(1);
+    ni_vars *vars;
+    nas_graph *g;
+    ni_program *program;
+    ni_node x, y, z;
+    float images[N], a[4][N + 2], b[4][N + 2], wanted[N];
+    (void)state;
+    OK(ni_vars_create(&vars, context));
+    OK(ni_graph_create(&g, context, vars, NI_F32, NI_EVAL));
+    OK(ni_input(g, ni_shape4(2, 6, 6, 3), NULL, &x));
+    OK(nas_graph_avg_pool(g, x, 3, 1, -1, &y)); /* alone in its memory; asked for twice */
+    OK(nas_graph_relu(g, y, &z));               /* reads the first one after it */
+    const ni_output outputs[] = {{y, NI_NONE}, {z, NI_NONE}, {y, NI_NONE}, {x, NI_NONE}};
+    OK(ni_program_create(&program, g, outputs, 4, NULL));
+    fill(images, NI_F32, N, 9);
+    const void *inputs[] = {images};
+    for (int k = 0; k < 4; k++)
+        for (int i = 0; i < N + 2; i++)
+            a[k][i] = b[k][i] = 7;
+    void *first[] = {a[0] + 1, a[1] + 1, a[2] + 1, a[3] + 1};
+    void *second[] = {NULL, b[1] + 1, b[2] + 1, NULL};
+    ni_run run = {.inputs = inputs, .outputs = first};
+    OK(ni_program_run(program, &run));
+    memcpy(wanted, a[1] + 1, sizeof wanted);
+    memset(a[1] + 1, 0, sizeof wanted);
+    run.outputs = second;
+    OK(ni_program_run(program, &run));
+    assert_memory_equal(b[1] + 1, wanted, sizeof wanted);
+    for (int i = 0; i < N; i++) {
+        assert_true(a[1][1 + i] == 0 && b[0][1 + i] == 7 && b[3][1 + i] == 7);
+        assert_true(wanted[i] == (a[0][1 + i] > 0 ? a[0][1 + i] : 0));
+    }
+    assert_memory_equal(a[2], a[0], sizeof a[0]);
+    assert_memory_equal(b[2] + 1, a[0] + 1, sizeof wanted);
+    assert_memory_equal(a[3] + 1, images, sizeof images);
+    for (int k = 0; k < 4; k++)
+        assert_true(a[k][0] == 7 && a[k][N + 1] == 7 && b[k][0] == 7 && b[k][N + 1] == 7);
+    run.outputs = NULL;
+    OK(ni_program_run(program, &run));
+    assert_memory_equal(b[1] + 1, wanted, sizeof wanted);
+    ni_program_free(program);
+    ni_graph_free(g);
+    ni_vars_free(vars);
+    nas_context_free(context);
+}
+
 static void test_labels(void **state) {
     trainer t;
     (void)state;
@@ -558,7 +607,7 @@ int main(void) {
         cmocka_unit_test(test_steady_state),
         cmocka_unit_test(test_running_statistics),
         cmocka_unit_test(test_evaluation),
-        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_labels), cmocka_unit_test(test_outputs),
         cmocka_unit_test(test_memory_limit),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_allocation_failures),
