@@ -69,9 +69,10 @@ static const ni_individual *draw_parent(ni_evolution *self, nas_random *stream) 
         }
     }
     const ni_individual *best = individual(self, ages[0]);
+    double most = best->score;
     for (uint32_t i = 1; i < draws; i++) {
         const ni_individual *one = individual(self, ages[i]);
-        if (one->score > best->score) best = one;
+        if (one->score > most) best = one, most = one->score;
     }
     return best;
 }

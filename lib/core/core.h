@@ -255,6 +255,16 @@ static inline uint64_t ni_reciprocal(uint64_t n) {
     return UINT64_MAX / n;
 }
 uint64_t ni_random_word_pair(nas_random *random); /* of which one word is left, or none */
+/* The next two words of a stream as one number, the first one lowest. */
+static inline uint64_t ni_two_words(const uint32_t *at) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t both;
+    memcpy(&both, at, sizeof both); /* compilers do not see it in the other form */
+    return both;
+#else
+    return at[0] | (uint64_t)at[1] << 32;
+#endif
+}
 /* value % n without a division: the quotient by the reciprocal is exact or one too small. */
 static inline uint64_t ni_remainder(uint64_t value, uint64_t n, uint64_t reciprocal) {
 #ifdef __SIZEOF_INT128__
@@ -272,7 +282,7 @@ static inline uint64_t ni_random_below_by(nas_random *random, uint64_t n, uint64
     for (;;) {
         uint64_t value;
         if (random->made - random->used >= 2) {
-            value = random->words[random->used] | (uint64_t)random->words[random->used + 1] << 32;
+            value = ni_two_words(&random->words[random->used]);
             random->used += 2;
         } else {
             value = ni_random_word_pair(random);

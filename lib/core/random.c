@@ -195,7 +195,7 @@ void ni_random_below_many(nas_random *random, uint32_t n, uint32_t *out, size_t 
         size_t i = 0;
         if (pairs > count - done) pairs = count - done;
         for (; i < pairs; i++) {
-            uint64_t value = at[2 * i] | (uint64_t)at[2 * i + 1] << 32;
+            uint64_t value = ni_two_words(at + 2 * i);
             if (value > sure) break; /* perhaps to be drawn again: the plain way knows */
             out[done + i] = (uint32_t)ni_remainder(value, n, reciprocal);
         }
