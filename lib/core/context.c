@@ -171,6 +171,7 @@ nas_status nas_context_create(nas_context **out, const nas_context_options *opti
     context->process = getpid();
     context->page = map_page();
     context->memory_limit = given.memory_limit;
+    atomic_init(&context->failed, false);
     atomic_init(&context->bytes_now, sizeof *context);
     atomic_init(&context->bytes_peak, sizeof *context);
     atomic_init(&context->allocations, 1);

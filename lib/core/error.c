@@ -101,6 +101,7 @@ static void tidy(char *sentence, bool cut) {
 
 static nas_status keep(nas_context *context, nas_status status, const char *sentence) {
     ni_thread_key key = this_thread(context);
+    atomic_store_explicit(&context->failed, true, memory_order_relaxed);
     pthread_mutex_lock(&context->errors_lock);
     ni_record *record = claim(context, key);
     if (record) {
@@ -154,6 +155,8 @@ nas_status nas_context_fail(nas_context *context, nas_status status, const char 
 uint64_t ni_fail_mark(const nas_context *context) {
     if (!context || ni_forked(context)) return 0;
     nas_context *mine = (nas_context *)context;
+    /* What this thread has stored it sees; what others fail at is nothing to it. */
+    if (!atomic_load_explicit(&mine->failed, memory_order_relaxed)) return 0;
     ni_thread_key key = this_thread(context);
     pthread_mutex_lock(&mine->errors_lock);
     const ni_record *record = find(mine, key);

@@ -56,6 +56,7 @@ struct nas_context {
     ni_record *records;
     uint32_t n_records;
     bool record_lost; /* a sentence found no record */
+    _Atomic bool failed; /* there was a sentence, of any thread */
     ni_record inside[NI_RECORDS_INSIDE];
 
     pthread_mutex_t slots_lock;
