@@ -14,7 +14,7 @@ void ni_gemm_convolutions_neon(ni_kernels *table);
 #endif
 
 bool ni_kernels_by_gemm(ni_kernels *table) {
-    if (table->dtype != NI_F32) return false;
+    if (!NI_WITH_BLIS || table->dtype != NI_F32) return false;
 #if NI_WITH_AVX2
     if (table->isa == NAS_ISA_AVX2) {
         ni_gemm_convolutions_avx2(table);

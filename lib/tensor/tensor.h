@@ -234,7 +234,7 @@ static inline bool ni_conv_fits_gemm(const ni_conv *c, int what)
     return c->groups == 1 && (what != 1 || (c->sh == 1 && c->sw == 1));
 }
 /* Replaces a table's convolutions by matrix products, where they fit. false: the table has no such
- * kernels (generic, float64), and stays as it was. */
+ * kernels (generic, float64, a build without BLIS), and stays as it was. */
 bool ni_kernels_by_gemm(ni_kernels *table);
 
 /* The fixed model (choose.c). what: as above. */
