@@ -13,13 +13,13 @@ _nas() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} nas=${COMP_WORDS[0]}
     local common="--help --version -h" places=0 i
     local settings="--set -s --space --data --controller --seed --trials --seconds --epochs
-        --final-epochs --window --workers --threads --param -p"
-    local keys="space= seed= window= workers= threads= parameters. controller.name= evaluator.name=
+        --final-epochs --window --workers --threads --tuning --param -p"
+    local keys="space= seed= window= workers= threads= tuning= parameters. controller.name= evaluator.name=
         evaluator.epochs= data.name= budget.trials= budget.evaluations= budget.epochs= budget.seconds=
         budget.target= budget.trial_seconds= objective.metric= objective.minimise= objective.weight= objective.limit= objective.exponent= final.epochs="
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        _nas_words "search resume replay list report dump train compare space arch --help --version"
+        _nas_words "search resume replay list report dump train tune compare space arch --help --version"
         return
     fi
     # --option=value comes as three words
@@ -51,7 +51,7 @@ _nas() {
         _nas_words "trial score accuracy params macs seconds"
         return
         ;;
-    --output | -o)
+    --output | -o | --tuning)
         _nas_files "*"
         return
         ;;
@@ -73,7 +73,7 @@ _nas() {
         *)
             case ${COMP_WORDS[i - 1]} in
             = | --set | -s | --space | --data | --controller | --seed | --seeds | --trials | --seconds | --epochs | \
-                --final-epochs | --window | --workers | --threads | --param | -p | --output | -o | \
+                --final-epochs | --window | --workers | --threads | --tuning | --param | -p | --output | -o | \
                 --count | -n | --best | -b | --sort | --title | --as) ;;
             *) ((places++)) ;;
             esac
@@ -132,8 +132,16 @@ _nas() {
         ;;
     train)
         if [[ $cur == -* ]]; then
-            _nas_words "$common --data --set -s --epochs --seed --threads --param -p --output -o --json -j
+            _nas_words "$common --data --set -s --epochs --seed --threads --tuning --param -p --output -o --json -j
                 --quiet -q"
+        elif ((places == 0)); then
+            _nas_words "$("$nas" space list 2>/dev/null)"
+            _nas_files "*.y*ml"
+        fi
+        ;;
+    tune)
+        if [[ $cur == -* ]]; then
+            _nas_words "$common --count -n --seed --param -p --output -o --json -j"
         elif ((places == 0)); then
             _nas_words "$("$nas" space list 2>/dev/null)"
             _nas_files "*.y*ml"
@@ -151,7 +159,7 @@ _nas() {
         ;;
     arch)
         if [[ $cur == -* ]]; then
-            _nas_words "$common --svg --dot --text --batch --memory --measuring --no-fusion --param -p --output -o --json -j"
+            _nas_words "$common --svg --dot --text --batch --memory --measuring --no-fusion --tuning --param -p --output -o --json -j"
         elif ((places == 0)); then
             _nas_words "info draw plan"
         elif ((places == 1)); then

@@ -1,13 +1,15 @@
 /* nas arch: what an architecture costs, a drawing of it, the plan of its training. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include "nas.h"
 
-enum { SVG = 1, BATCH = 4, MEMORY, MEASURING, PLAIN };
+enum { SVG = 1, BATCH = 4, MEMORY, MEASURING, PLAIN, TUNING };
 
 typedef struct {
     int32_t format; /* NAS_DRAW_*; -1: as the file's name says */
     nas_plan_options plan;
+    char *tuning; /* file */
 } wish;
 
 static int info(nas_context *context, const nas_arch *arch, bool json, FILE *to) {
@@ -62,12 +64,17 @@ static int draw(nas_context *context, const nas_arch *arch, const wish *w, const
 }
 
 static int plan(nas_context *context, const nas_arch *arch, const wish *w, const tool_request *r) {
+    nas_plan_options o = w->plan;
+    nas_tuning *tuning;
+    int code = tool_tuning(&tuning, context, w->tuning);
+    if (code) return code;
+    o.tuning = tuning;
     nas_plan_info info = NAS_PLAN_INFO_INIT;
     nas_sink *sink = NULL;
     char line[400];
     nas_status status = tool_sink(&sink, context, r->output);
     if (r->json) {
-        if (status >= 0) status = nas_arch_plan(arch, &w->plan, &info, NULL);
+        if (status >= 0) status = nas_arch_plan(arch, &o, &info, NULL);
         snprintf(line, sizeof line,
                  "{\"tensor_bytes\": %" PRIu64 ", \"scratch_bytes\": %" PRIu64
                  ", \"value_bytes\": %" PRIu64 ", \"macs\": %" PRId64 ", \"steps\": %" PRIu64
@@ -76,7 +83,7 @@ static int plan(nas_context *context, const nas_arch *arch, const wish *w, const
                  info.peak_bytes);
         if (status >= 0) status = nas_sink_text(sink, line);
     } else if (status >= 0) {
-        status = nas_arch_plan(arch, &w->plan, &info, sink);
+        status = nas_arch_plan(arch, &o, &info, sink);
         snprintf(line, sizeof line, "%s takes %.1f MiB at most, without the data\n",
                  w->plan.training ? "a training" : "measuring",
                  (double)info.peak_bytes / (1 << 20));
@@ -84,6 +91,7 @@ static int plan(nas_context *context, const nas_arch *arch, const wish *w, const
     }
     if (status >= 0) status = nas_sink_close(sink);
     nas_sink_free(sink);
+    nas_tuning_free(tuning);
     return status < 0 ? tool_failed(context) : 0;
 }
 
@@ -131,6 +139,9 @@ static int take_arch(void *user, int option, const char *text) {
     case MEASURING:
         w->plan.training = 0;
         return 0;
+    case TUNING:
+        free(w->tuning);
+        return (w->tuning = tool_copy(text)) ? 0 : tool_memory();
     case PLAIN:
         w->plan.fusion = 0;
         return 0;
@@ -152,6 +163,7 @@ int cmd_arch(int argc, const char **argv) {
         {"memory", 0, POPT_ARG_STRING, NULL, MEMORY, "plan: at most so many bytes", "N"},
         {"measuring", 0, POPT_ARG_NONE, NULL, MEASURING, "plan: without the backward pass", NULL},
         {"no-fusion", 0, POPT_ARG_NONE, NULL, PLAIN, "plan: every operation by itself", NULL},
+        {"tuning", 0, POPT_ARG_STRING, NULL, TUNING, "plan: by a table of nas tune", "FILE"},
         POPT_TABLEEND};
     static const tool_command about = {
         "arch",
@@ -171,13 +183,17 @@ int cmd_arch(int argc, const char **argv) {
         3,
         options,
         take_arch};
-    wish w = {-1, NAS_PLAN_OPTIONS_INIT};
+    wish w = {-1, NAS_PLAN_OPTIONS_INIT, NULL};
     tool_request r;
     int code;
-    if (!tool_read(&r, &about, &w, argc, argv, &code)) return code;
+    if (!tool_read(&r, &about, &w, argc, argv, &code)) {
+        free(w.tuning);
+        return code;
+    }
     nas_context *context = tool_context(1);
     code = context ? do_arch(context, &r, &w) : EXIT_FAILED;
     nas_context_free(context);
     tool_request_free(&r);
+    free(w.tuning);
     return code;
 }

@@ -334,6 +334,7 @@ static const struct {
     {"window", "window", "N", "proposals in flight"},
     {"workers", "workers", "N", "threads that evaluate; 0: as many as fit"},
     {"threads", "threads", "N", "of the library; 0: as many as processors"},
+    {"tuning", "tuning", "FILE", "a table of nas tune, for all trainings"},
 };
 enum { CONVENTIONALS = sizeof conventional / sizeof *conventional, SET = 100, RESUME };
 

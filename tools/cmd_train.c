@@ -3,12 +3,12 @@
 #include <string.h>
 #include "nas.h"
 
-enum { SET = 1, DATA, SEED, EPOCHS, THREADS };
+enum { SET = 1, DATA, SEED, EPOCHS, THREADS, TUNING };
 
 typedef struct {
     char **settings, **data_settings;
     size_t n_settings, n_data_settings;
-    char *data;
+    char *data, *tuning;
     uint64_t seed, threads;
 } wish;
 
@@ -19,6 +19,9 @@ static int take(void *user, int option, const char *text) {
     case DATA:
         free(w->data);
         return (w->data = tool_copy(text)) ? 0 : tool_memory();
+    case TUNING:
+        free(w->tuning);
+        return (w->tuning = tool_copy(text)) ? 0 : tool_memory();
     case SEED:
         return tool_option_whole("--seed", text, INT64_MAX, &w->seed);
     case THREADS:
@@ -41,6 +44,7 @@ static int train(nas_context *context, const wish *w, const tool_request *r, con
     nas_space *space = NULL;
     nas_arch *arch = NULL;
     nas_dataset *data = NULL;
+    nas_tuning *tuning = NULL;
     nas_train_options o = NAS_TRAIN_OPTIONS_INIT;
     nas_dataset_options d = NAS_DATASET_OPTIONS_INIT;
     nas_status status = NAS_OK;
@@ -50,7 +54,9 @@ static int train(nas_context *context, const wish *w, const tool_request *r, con
     o.seed = w->seed;
     o.use_validation = 1;
     o.validate = 0;
-    int code = tool_train_options(&o, context, w->settings, w->n_settings);
+    int code = tool_tuning(&tuning, context, w->tuning);
+    o.tuning = tuning;
+    if (!code) code = tool_train_options(&o, context, w->settings, w->n_settings);
     if (!code) code = tool_space(&space, context, r->words[0], r->parameters, r->n_parameters);
     if (!code) status = nas_arch_parse(&arch, space, r->words[1]);
     for (size_t i = 0; !code && status >= 0 && i < w->n_data_settings; i++)
@@ -73,6 +79,7 @@ static int train(nas_context *context, const wish *w, const tool_request *r, con
         tool_trained_say(&trained);
         if (!lines.quiet) printf("%s  the trained weights, for PyTorch too\n", weights);
     }
+    nas_tuning_free(tuning);
     nas_dataset_free(data);
     nas_arch_free(arch);
     nas_space_free(space);
@@ -88,6 +95,7 @@ int cmd_train(int argc, const char **argv) {
         {"seed", 0, POPT_ARG_STRING, NULL, SEED, "of weights and shuffling; 0", "N"},
         {"threads", 0, POPT_ARG_STRING, NULL, THREADS, "of the library; 0: as many as processors",
          "N"},
+        {"tuning", 0, POPT_ARG_STRING, NULL, TUNING, "a table of nas tune", "FILE"},
         POPT_TABLEEND};
     static const tool_command about = {
         "train",
@@ -116,5 +124,6 @@ int cmd_train(int argc, const char **argv) {
     tool_list_free(w.settings, w.n_settings);
     tool_list_free(w.data_settings, w.n_data_settings);
     free(w.data);
+    free(w.tuning);
     return code;
 }

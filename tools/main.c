@@ -15,6 +15,7 @@ static const struct {
     {"report", "a page about a store, or a text", cmd_report},
     {"dump", "what must be equal between equal runs", cmd_dump},
     {"train", "train one architecture and measure it", cmd_train},
+    {"tune", "measure which way convolutions go, for --tuning", cmd_tune},
     {"compare", "controllers beside each other on a table", cmd_compare},
     {"space", "list, show, count and sample search spaces", cmd_space},
     {"arch", "what an architecture costs; drawings, plans of training", cmd_arch},

@@ -135,6 +135,7 @@ typedef struct {
     nas_dataset *data;
     nas_controller *controller;
     nas_evaluator *evaluator;
+    nas_tuning *tuning;      /* NULL: none; of both trainings */
     nas_train_options trial; /* of the evaluator, where it trains */
     nas_train_options final; /* of the final training */
     nas_named_evaluator named;
@@ -147,6 +148,8 @@ int tool_space(nas_space **out, nas_context *context, const char *what, char *co
                size_t n);
 int tool_train_options(nas_train_options *out, nas_context *context, char *const *settings,
                        size_t n);
+/* path NULL or "": none. */
+int tool_tuning(nas_tuning **out, nas_context *context, const char *path);
 /* space_text: of a store, instead of the setting; NULL. */
 int tool_parts_open(tool_parts *out, nas_context *context, const tool_settings *settings,
                     const char *space_text);
@@ -240,6 +243,7 @@ int cmd_search(int argc, const char **argv);
 int cmd_resume(int argc, const char **argv);
 int cmd_replay(int argc, const char **argv);
 int cmd_train(int argc, const char **argv);
+int cmd_tune(int argc, const char **argv);
 int cmd_compare(int argc, const char **argv);
 int cmd_space(int argc, const char **argv);
 int cmd_arch(int argc, const char **argv);

@@ -22,6 +22,11 @@ int tool_train_options(nas_train_options *out, nas_context *context, char *const
     return status < 0 ? tool_failed(context) : 0;
 }
 
+int tool_tuning(nas_tuning **out, nas_context *context, const char *path) {
+    *out = NULL;
+    return path && *path && nas_tuning_load(out, context, path) < 0 ? tool_failed(context) : 0;
+}
+
 static int open_space(tool_parts *p, const tool_settings *s, const char *space_text) {
     if (space_text) {
         nas_status status = nas_space_parse(&p->space, p->context, space_text, strlen(space_text),
@@ -88,11 +93,16 @@ static int open_evaluator(tool_parts *p, const tool_settings *s) {
     char **list = tool_settings_list(s, "evaluator", "name", &n);
     if (!list) return tool_memory();
     const char *name = tool_settings_get(s, "evaluator", "name", "train");
-    nas_status status =
-        nas_evaluator_named(&p->evaluator, p->context, name, (const char *const *)list, n);
-    int code = status < 0 ? tool_failed(p->context) : 0;
-    if (!code && strcmp(name, "train") == 0)
+    nas_status status = NAS_OK;
+    int code = 0;
+    if (strcmp(name, "train") == 0) {
+        p->trial.tuning = p->tuning;
         code = tool_train_options(&p->trial, p->context, list, n);
+        if (!code) status = nas_evaluator_train(&p->evaluator, p->context, &p->trial);
+    } else {
+        status = nas_evaluator_named(&p->evaluator, p->context, name, (const char *const *)list, n);
+    }
+    if (status < 0) code = tool_failed(p->context);
     tool_list_free(list, n);
     return code;
 }
@@ -103,6 +113,7 @@ static int final_options(tool_parts *p, const tool_settings *s) {
     if (!list) return tool_memory();
     p->final.use_validation = 1;
     p->final.validate = 0;
+    p->final.tuning = p->tuning;
     int code = tool_settings_whole(s, "", "seed", UINT64_MAX, 0, &p->final.seed);
     if (!code) code = tool_train_options(&p->final, p->context, list, n);
     tool_list_free(list, n);
@@ -124,6 +135,7 @@ int tool_parts_open(tool_parts *p, nas_context *context, const tool_settings *s,
     nas_train_options_init(&p->final);
     /* what is quick to check first */
     int code = tool_parts_options(p, s, &o);
+    if (!code) code = tool_tuning(&p->tuning, context, tool_settings_get(s, "", "tuning", NULL));
     if (!code) code = final_options(p, s);
     if (!code) code = open_evaluator(p, s);
     if (!code) code = open_space(p, s, space_text);
@@ -139,6 +151,7 @@ int tool_parts_open(tool_parts *p, nas_context *context, const tool_settings *s,
 
 void tool_parts_free(tool_parts *p) {
     nas_evaluator_free(p->evaluator);
+    nas_tuning_free(p->tuning);
     nas_controller_free(p->controller);
     nas_dataset_free(p->data);
     nas_space_free(p->space);

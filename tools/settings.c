@@ -10,7 +10,7 @@
 static const struct {
     const char *section, *keys; /* keys: separated by blanks; NULL: any, checked by the library */
 } known[] = {
-    {"", "space seed window workers threads"},
+    {"", "space seed window workers threads tuning"},
     {"parameters", NULL},
     {"controller", NULL},
     {"evaluator", NULL},

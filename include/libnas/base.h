@@ -112,6 +112,7 @@ typedef struct nas_controller nas_controller;   /* controller.h */
 typedef struct nas_evaluator nas_evaluator;     /* evaluator.h */
 typedef struct nas_graph nas_graph;             /* op.h */
 typedef struct nas_dataset nas_dataset;         /* dataset.h */
+typedef struct nas_tuning nas_tuning;           /* tuning.h */
 typedef struct nas_model nas_model;             /* model.h */
 typedef struct nas_search nas_search;           /* search.h */
 typedef struct nas_store nas_store;             /* store.h */

@@ -11,6 +11,7 @@
  *   controller.h  what proposes: the table, and those built in
  *   evaluator.h   what judges: the table, and those built in
  *   dataset.h     images and labels
+ *   tuning.h      which way convolutions go, measured on the machine
  *   model.h       one network: trained, measured, used, kept
  *   store.h       what a search leaves behind
  *   search.h      the loop
@@ -28,6 +29,7 @@
 #include "result.h"
 #include "controller.h"
 #include "dataset.h"
+#include "tuning.h"
 #include "model.h"
 #include "evaluator.h"
 #include "store.h"

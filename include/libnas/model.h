@@ -5,6 +5,7 @@
 #include "dataset.h"
 #include "io.h"
 #include "space.h"
+#include "tuning.h"
 NAS_EXTERN_C_BEGIN
 
 enum { NAS_OPTIMIZER_SGD = 0, NAS_OPTIMIZER_ADAM = 1, NAS_OPTIMIZER_ADAMW = 2 };
@@ -45,10 +46,12 @@ typedef struct {
     uint64_t memory_limit;    /* bytes of a step's tensors and scratch; 0: none. It is met by making
                                  results again in the backward pass, which may change last bits; NAS_E_LIMIT
                                  if that is not enough */
+    const nas_tuning *tuning; /* which way convolutions go; borrowed for as long as what is made with
+                                 these options is used; NULL: the library's fixed model */
 } nas_train_options;
 #define NAS_TRAIN_OPTIONS_INIT                                                                     \
     {sizeof(nas_train_options), 0, 12, 64, 0, 0.1, 0, 0.9, 0.999, 1e-8, 1, 1, 0, 5e-4, 0, 0, 0, 0, \
-     0, 1, 1, 0, 0, 0, 0, 0}
+     0, 1, 1, 0, 0, 0, 0, 0, NULL}
 NAS_API void nas_train_options_init(nas_train_options *options);
 /* One setting as text, as in a search file: "epochs=3", "optimizer=adam", "schedule=one-cycle". An
  * unknown one is an error that suggests the nearest. */
@@ -134,8 +137,9 @@ typedef struct {
     int32_t reserved;
     uint64_t memory_limit; /* bytes of tensors and scratch; 0: none. It is met by making results again
                               in the backward pass; NAS_E_LIMIT if that is not enough */
+    const nas_tuning *tuning; /* as in nas_train_options; NULL */
 } nas_plan_options;
-#define NAS_PLAN_OPTIONS_INIT {sizeof(nas_plan_options), 0, 64, 1, 1, 0, 0}
+#define NAS_PLAN_OPTIONS_INIT {sizeof(nas_plan_options), 0, 64, 1, 1, 0, 0, NULL}
 NAS_API void nas_plan_options_init(nas_plan_options *options);
 typedef struct {
     uint32_t struct_size, flags;

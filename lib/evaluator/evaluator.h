@@ -26,6 +26,10 @@ void ni_evaluator_cancel(nas_evaluator *evaluator, uint64_t turn);
  * "" for the caller's own. Borrowed. */
 const char *ni_evaluator_identity(const nas_evaluator *evaluator);
 
+/* The hash of the tuning table that it trains by; 0: none. */
+void ni_evaluator_set_tuning(nas_evaluator *evaluator, uint64_t hash);
+uint64_t ni_evaluator_tuning(const nas_evaluator *evaluator);
+
 /* The search's side of a reporter. */
 struct nas_reporter {
     void *user;

@@ -8,6 +8,7 @@ struct nas_evaluator {
     void *self;
     char *name;
     char *identity; /* NULL: "" */
+    uint64_t tuning;
 };
 
 nas_status ni_evaluator_make(nas_evaluator **out, nas_context *context, const char *name,
@@ -79,6 +80,12 @@ void *ni_evaluator_self(const nas_evaluator *evaluator,
 }
 const char *ni_evaluator_identity(const nas_evaluator *evaluator) {
     return evaluator->identity ? evaluator->identity : "";
+}
+void ni_evaluator_set_tuning(nas_evaluator *evaluator, uint64_t hash) {
+    evaluator->tuning = hash;
+}
+uint64_t ni_evaluator_tuning(const nas_evaluator *evaluator) {
+    return evaluator->tuning;
 }
 bool ni_evaluator_has_state(const nas_evaluator *evaluator) {
     return evaluator->ops.save != NULL && !(evaluator->ops.flags & NAS_EVALUATOR_STATELESS);

@@ -37,7 +37,8 @@ nas_status nas_arch_plan(const nas_arch *arch, const nas_plan_options *options, 
     ni_plan_options plan = {.no_fusion = !o.fusion,
                             .plan_only = 1,
                             .isa = NAS_ISA_BEST,
-                            .memory_limit = (size_t)o.memory_limit};
+                            .memory_limit = (size_t)o.memory_limit,
+                            .tuning = o.tuning};
     if (status >= 0)
         status = ni_program_create(&program, step.graph, step.outputs, step.n_outputs, &plan);
     if (status >= 0) {
@@ -51,7 +52,7 @@ nas_status nas_arch_plan(const nas_arch *arch, const nas_plan_options *options, 
         nas_train_options training = NAS_TRAIN_OPTIONS_INIT;
         training.memory_limit = o.memory_limit;
         status = ni_training_bytes(context, &net, o.batch, o.training ? &training : NULL, !o.fusion,
-                                   &answer.peak_bytes);
+                                   o.tuning, &answer.peak_bytes);
     }
     if (status >= 0 && info)
         status = ni_answer(context, info, &answer, sizeof answer, sizeof answer, "nas_plan_info");

@@ -272,6 +272,9 @@ nas_status nas_evaluator_train(nas_evaluator **out, nas_context *context,
     NI_TRY(ni_enter(context));
     NI_TRY(ni_options(context, &o, sizeof o, sizeof o, options, "nas_train_options"));
     NI_TRY(ni_train_options_check(context, &o));
+    if (o.tuning && ni_tuning_context(o.tuning) != context)
+        return ni_fail(context, NAS_E_INVALID,
+                       "training: the tuning table belongs to another context");
     evaluator *e = ni_calloc(context, 1, sizeof *e);
     if (!e) return NAS_E_MEMORY;
     e->context = context;
@@ -290,7 +293,10 @@ nas_status nas_evaluator_train(nas_evaluator **out, nas_context *context,
     nas_status status = text.status;
     if (status >= 0) status = ni_evaluator_make(out, context, "train", &ops, e, ni_text_get(&text));
     ni_text_free(&text);
-    if (status < 0) ni_free(context, e);
+    if (status < 0)
+        ni_free(context, e);
+    else if (o.tuning)
+        ni_evaluator_set_tuning(*out, nas_tuning_hash(o.tuning));
     return status;
 }
 

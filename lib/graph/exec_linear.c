@@ -15,13 +15,13 @@ void ni_scratch_conv(const ni_program *p, ni_step *s) {
     int what = s->op == NI_OP_CONV ? 0 : 1;
     s->units = (int64_t)c->n * (what == 0 ? c->oh : c->h);
     s->pieces = ni_pieces(s->units, ni_conv_macs(c) / s->units + 1, MACS_A_PIECE);
-    s->shared_bytes = ni_aligned(p->kernels.conv_packed_bytes(c, what));
-    s->lane_bytes = p->kernels.conv_scratch_bytes(c, what + 4);
+    s->shared_bytes = ni_aligned(ni_conv_kernels(p, s)->conv_packed_bytes(c, what));
+    s->lane_bytes = ni_conv_kernels(p, s)->conv_scratch_bytes(c, what + 4);
 }
 
 void ni_prepare_conv(ni_program *p, const ni_step *s) {
-    p->kernels.conv_pack(conv_of(s), s->op == NI_OP_CONV ? 0 : 1, ni_whole(p, s, 1),
-                         ni_shared(p, s));
+    ni_conv_kernels(p, s)->conv_pack(conv_of(s), s->op == NI_OP_CONV ? 0 : 1, ni_whole(p, s, 1),
+                                     ni_shared(p, s));
 }
 
 /* Its input, read through bn_vectors. */
@@ -36,12 +36,13 @@ void ni_range_conv(const ni_lane *l, const ni_step *s, int64_t u0, int64_t u1, u
     (void)part;
     if (vectors) {
         ni_conv_fused fused = through(l, s, vectors);
-        l->p->kernels.conv_forward_fused(conv_of(s), s->flags, &fused, ni_arg(l, s, 0),
-                                         ni_shared(l->p, s), ni_out(l, s), u0, u1, l->scratch);
+        ni_conv_kernels(l->p, s)->conv_forward_fused(conv_of(s), s->flags, &fused, ni_arg(l, s, 0),
+                                                     ni_shared(l->p, s), ni_out(l, s), u0, u1,
+                                                     l->scratch);
         return;
     }
-    l->p->kernels.conv_forward(conv_of(s), s->flags, ni_arg(l, s, 0), ni_shared(l->p, s),
-                               ni_out(l, s), u0, u1, l->scratch);
+    ni_conv_kernels(l->p, s)->conv_forward(conv_of(s), s->flags, ni_arg(l, s, 0),
+                                           ni_shared(l->p, s), ni_out(l, s), u0, u1, l->scratch);
 }
 
 void ni_range_conv_dx(const ni_lane *l, const ni_step *s, int64_t u0, int64_t u1, uint32_t part) {
@@ -51,13 +52,14 @@ void ni_range_conv_dx(const ni_lane *l, const ni_step *s, int64_t u0, int64_t u1
         ni_conv_fused fused = {.mask_scale = vectors,
                                .mask_shift = ni_element(l->p, vectors, conv_of(s)->ci),
                                .mask_clamp = s->clamp};
-        l->p->kernels.conv_input_gradient_fused(conv_of(s), s->flags, &fused, ni_arg(l, s, 0),
-                                                ni_shared(l->p, s), ni_out(l, s), ni_arg(l, s, 2),
-                                                u0, u1, l->scratch);
+        ni_conv_kernels(l->p, s)->conv_input_gradient_fused(
+            conv_of(s), s->flags, &fused, ni_arg(l, s, 0), ni_shared(l->p, s), ni_out(l, s),
+            ni_arg(l, s, 2), u0, u1, l->scratch);
         return;
     }
-    l->p->kernels.conv_input_gradient(conv_of(s), s->flags, ni_arg(l, s, 0), ni_shared(l->p, s),
-                                      ni_out(l, s), ni_arg(l, s, 2), u0, u1, l->scratch);
+    ni_conv_kernels(l->p, s)->conv_input_gradient(conv_of(s), s->flags, ni_arg(l, s, 0),
+                                                  ni_shared(l->p, s), ni_out(l, s), ni_arg(l, s, 2),
+                                                  u0, u1, l->scratch);
 }
 
 /* Units: images. Each part is a sum of its own; they are then added in order. A part that more and
@@ -68,7 +70,7 @@ void ni_scratch_conv_dw(const ni_program *p, ni_step *s) {
     s->pieces = ni_pieces(c->n, ni_conv_macs(c) / c->n + 1, MACS_A_PIECE);
     if (s->pieces > IMAGE_GROUPS) s->pieces = IMAGE_GROUPS;
     s->part_bytes = ni_aligned(s->bytes);
-    s->lane_bytes = ni_aligned(s->bytes) + p->kernels.conv_scratch_bytes(c, 2 + 4);
+    s->lane_bytes = ni_aligned(s->bytes) + ni_conv_kernels(p, s)->conv_scratch_bytes(c, 2 + 4);
 }
 
 static void *dw_part(const ni_program *p, const ni_step *s, uint32_t part) {
@@ -81,10 +83,11 @@ void ni_range_conv_dw(const ni_lane *l, const ni_step *s, int64_t u0, int64_t u1
     const void *x = ni_arg(l, s, 0), *dy = ni_arg(l, s, 1), *vectors = ni_arg(l, s, 2);
     if (vectors) {
         ni_conv_fused fused = through(l, s, vectors);
-        l->p->kernels.conv_weight_gradient_fused(conv_of(s), s->flags, &fused, x, dy, now, u0, u1,
-                                                 scratch);
+        ni_conv_kernels(l->p, s)->conv_weight_gradient_fused(conv_of(s), s->flags, &fused, x, dy,
+                                                             now, u0, u1, scratch);
     } else {
-        l->p->kernels.conv_weight_gradient(conv_of(s), s->flags, x, dy, now, u0, u1, scratch);
+        ni_conv_kernels(l->p, s)->conv_weight_gradient(conv_of(s), s->flags, x, dy, now, u0, u1,
+                                                       scratch);
     }
     if (l->more) {
         const void *both[2] = {to, now};

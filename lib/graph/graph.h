@@ -15,6 +15,7 @@
 #define NI_GRAPH_H
 #include "../tensor/tensor.h"
 #include "libnas/op.h"
+#include "libnas/tuning.h"
 
 typedef nas_node ni_node; /* public and internal are one */
 #define NI_NONE NAS_NODE_NONE
@@ -197,6 +198,17 @@ int64_t ni_graph_macs(const nas_graph *g, ni_node output);
 /* What the graph itself takes: its nodes, not their tensors. */
 size_t ni_graph_bytes(const nas_graph *g);
 
+/* ---- which way convolutions go (tuning.c; the fixed model is tensor.h's) ------------------------ */
+
+/* Without entries; NAS_E_UNSUPPORTED where there is nothing to choose. */
+nas_status ni_tuning_create(nas_tuning **out, nas_context *context);
+nas_context *ni_tuning_context(const nas_tuning *tuning);
+/* A convolution to be measured (what: as in tensor.h); the model's choice until it is. */
+nas_status ni_tuning_add(nas_tuning *tuning, const ni_conv *c, int what);
+nas_status ni_tuning_time(nas_tuning *tuning); /* measures all of them */
+/* The table's choice where it has one, else the model's. tuning: NULL for none. */
+ni_way ni_tuning_way(const nas_tuning *tuning, const ni_conv *c, int what, int32_t isa);
+
 /* ---- planning and running -------------------------------------------------------------------- */
 
 typedef struct ni_program ni_program;
@@ -210,6 +222,7 @@ typedef struct {
     /* The values stay as they are from run to run: what is made from them alone (packed weights,
      * scales of batch norms) is made by the first run and kept, until ni_program_thaw. */
     uint32_t frozen;
+    const nas_tuning *tuning; /* NULL: the fixed model. Read here, not kept */
 } ni_plan_options;
 /* The program computes `outputs`; those that are gradients of variables are written straight into a
  * gradient buffer (see ni_run). The graph must stay alive, and is frozen: it may grow no more.
@@ -244,6 +257,8 @@ size_t ni_program_bytes(const ni_program *program);            /* buffers and sc
 size_t ni_program_plan_bytes(const ni_program *program);       /* its steps, besides those */
 size_t ni_program_peak_activations(const ni_program *program); /* planned, without scratch */
 uint32_t ni_program_steps(const ni_program *program);
+/* All its convolutions that could go either way. */
+nas_status ni_program_tune(const ni_program *program, nas_tuning *tuning);
 /* A line about the whole, then a line a step, for people. */
 nas_status ni_program_describe(const ni_program *program, nas_sink *to);
 

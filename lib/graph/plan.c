@@ -112,12 +112,22 @@ ni_position *ni_sort_positions(ni_position *from, ni_position *to, uint32_t n) {
     return from;
 }
 
+static void choose_way(const ni_program *p, ni_step *s, const nas_tuning *tuning) {
+    const int what = ni_conv_pass(s);
+    if (p->dtype == NI_F64) return;
+    if (what >= 0)
+        s->way = ni_tuning_way(tuning, &s->attr.conv, what, p->kernels.isa);
+    else if (s->op == NI_OP_MATMUL)
+        s->way = ni_choose_matmul(p->kernels.isa);
+}
+
 /* Scratch of steps that run together lies side by side, and all of it together with nothing else.
  */
-static nas_status plan_scratch(ni_program *p) {
+static nas_status plan_scratch(ni_program *p, const nas_tuning *tuning) {
     size_t shared = 0, most_lane = 0;
     for (uint32_t i = 0; i < p->n_order; i++) {
         ni_step *s = &p->steps[p->order[i]];
+        choose_way(p, s, tuning);
         const ni_group *g = s->group == NI_NONE ? NULL : &p->groups[s->group];
         ni_ops[s->op].scratch(p, s);
         s->parts = s->pieces;
@@ -209,6 +219,8 @@ static nas_status make_plan(ni_program **out, nas_graph *g, const ni_output *out
     p->share = share;
     ni_kernels_get(&p->kernels, g->dtype,
                    options->isa == NAS_ISA_BEST ? nas_context_isa(g->context) : options->isa);
+    p->by_gemm = p->kernels;
+    (void)ni_kernels_by_gemm(&p->by_gemm);
     NI_GOTO(fail, ni_arena_create(&p->arena, g->context));
     NI_GOTO(fail, copy_steps(p, outputs, n));
     ni_fold(p);
@@ -222,7 +234,7 @@ static nas_status make_plan(ni_program **out, nas_graph *g, const ni_output *out
     p->frozen = options->frozen != 0;
     if (p->frozen) find_fixed(p);
     NI_GOTO(fail, ni_place_steps(p));
-    NI_GOTO(fail, plan_scratch(p));
+    NI_GOTO(fail, plan_scratch(p, options->tuning));
     *out = p;
     return NAS_OK;
 fail:
@@ -241,6 +253,9 @@ nas_status ni_program_create(ni_program **out, nas_graph *g, const ni_output *ou
     nas_status status;
     if (!options) options = &none;
     NI_TRY(check_outputs(g, outputs, n));
+    if (options->tuning && ni_tuning_context(options->tuning) != g->context)
+        return ni_fail(g->context, NAS_E_INVALID,
+                       "program: the tuning table belongs to another context");
     size_t limit = options->memory_limit;
     for (uint32_t way = 0; way < NI_AGAIN_MOST + NI_SHARES; way++) {
         ni_program *next;
@@ -283,6 +298,14 @@ void ni_program_free(ni_program *p) {
     ni_free(context, p->scratch);
     if (p->arena) ni_arena_free(p->arena);
     ni_free(context, p);
+}
+
+nas_status ni_program_tune(const ni_program *p, nas_tuning *tuning) {
+    for (uint32_t i = 0; i < p->n_order; i++) {
+        const ni_step *s = &p->steps[p->order[i]];
+        if (ni_conv_pass(s) >= 0) NI_TRY(ni_tuning_add(tuning, &s->attr.conv, ni_conv_pass(s)));
+    }
+    return NAS_OK;
 }
 
 size_t ni_program_bytes(const ni_program *p) {

@@ -50,6 +50,7 @@ typedef struct ni_step {
      * results that are joined at the end; and of each lane. */
     size_t shared, shared_bytes, part_bytes, lane_bytes;
     uint32_t parts;
+    ni_way way; /* of convolutions and products */
 } ni_step;
 
 /* Steps that run together, some images at a time (group.c). */
@@ -83,7 +84,7 @@ enum { NI_SHARES = 4 };
 struct ni_program {
     nas_context *context;
     nas_graph *graph;
-    ni_kernels kernels;
+    ni_kernels kernels, by_gemm; /* the second one's convolutions are matrix products */
     uint32_t dtype;
     size_t element; /* bytes */
     ni_arena *arena;
@@ -168,6 +169,14 @@ static inline int64_t ni_table_rows(const ni_program *p, const ni_step *s) {
 /* The units that a part was made from. */
 void ni_part_units(const ni_program *p, const ni_step *s, uint32_t part, int64_t *from,
                    int64_t *to);
+/* 0 forward, 1 input gradient, 2 weight gradient; -1: no convolution. */
+static inline int ni_conv_pass(const ni_step *s) {
+    return s->op == NI_OP_CONV ? 0 : s->op == NI_OP_CONV_DX ? 1 : s->op == NI_OP_CONV_DW ? 2 : -1;
+}
+/* The kernels of a convolution. */
+static inline const ni_kernels *ni_conv_kernels(const ni_program *p, const ni_step *s) {
+    return s->way == NI_BLIS ? &p->by_gemm : &p->kernels;
+}
 static inline const ni_step *ni_arg_step(const ni_program *p, const ni_step *s, uint32_t i) {
     return &p->steps[s->in[i]];
 }

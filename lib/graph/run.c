@@ -192,6 +192,7 @@ nas_status ni_program_describe(const ni_program *p, nas_sink *to) {
                          root->offset + s->at, s->bytes));
         int64_t macs = step_macs(p, s);
         if (macs) NI_TRY(ni_sink_f(to, ", %" PRId64 " macs", macs));
+        if (s->way == NI_BLIS) NI_TRY(ni_sink_f(to, ", by BLIS"));
         if (s->group == NI_NONE) {
             NI_TRY(ni_sink_f(to, ", %" PRIu32 " pieces", s->pieces));
         } else {

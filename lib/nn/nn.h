@@ -33,9 +33,11 @@ nas_status ni_measuring_graph(ni_step_graph *out, nas_context *context, ni_vars 
 /* Bytes that a training of it holds at once (or, without `training`, a measuring): tensors and
  * scratch of the plans, the plans themselves, weights with what their optimizer keeps, batches on
  * their way. Not the data. Nothing but plans is made. training: NULL, or what it is to be;
- * no_fusion: of its plan. */
+ * no_fusion: of its
+ * plan; tuning: NULL, or of both. */
 nas_status ni_training_bytes(nas_context *context, const ni_net *net, int64_t batch,
-                             const nas_train_options *training, bool no_fusion, uint64_t *bytes);
+                             const nas_train_options *training, bool no_fusion,
+                             const nas_tuning *tuning, uint64_t *bytes);
 void ni_step_graph_free(ni_step_graph *step); /* after the programs made of it */
 
 /* A stream of batches. All are of `batch` images except where `fill` says less: the rest are then

@@ -95,9 +95,12 @@ nas_status ni_measuring_graph(ni_step_graph *out, nas_context *context, ni_vars 
 
 /* Of one graph and its program. */
 static nas_status program_bytes(const ni_step_graph *s, bool no_fusion, uint64_t limit,
-                                uint64_t *bytes) {
-    const ni_plan_options plan = {
-        .no_fusion = no_fusion, .plan_only = 1, .isa = NAS_ISA_BEST, .memory_limit = (size_t)limit};
+                                const nas_tuning *tuning, uint64_t *bytes) {
+    const ni_plan_options plan = {.no_fusion = no_fusion,
+                                  .plan_only = 1,
+                                  .isa = NAS_ISA_BEST,
+                                  .memory_limit = (size_t)limit,
+                                  .tuning = tuning};
     ni_program *program;
     NI_TRY(ni_program_create(&program, s->graph, s->outputs, s->n_outputs, &plan));
     *bytes += ni_program_bytes(program) + ni_program_plan_bytes(program) + ni_graph_bytes(s->graph);
@@ -106,7 +109,8 @@ static nas_status program_bytes(const ni_step_graph *s, bool no_fusion, uint64_t
 }
 
 nas_status ni_training_bytes(nas_context *context, const ni_net *net, int64_t batch,
-                             const nas_train_options *training, bool no_fusion, uint64_t *bytes) {
+                             const nas_train_options *training, bool no_fusion,
+                             const nas_tuning *tuning, uint64_t *bytes) {
     ni_step_graph train = {0}, measure = {0};
     ni_vars *vars;
     uint64_t sum = 0, copies = 1, batches = 0;
@@ -114,14 +118,15 @@ nas_status ni_training_bytes(nas_context *context, const ni_net *net, int64_t ba
     nas_status status = NAS_OK;
     if (training) {
         status = ni_training_graph(&train, context, vars, net, batch, training->label_smoothing);
-        if (status >= 0) status = program_bytes(&train, no_fusion, training->memory_limit, &sum);
+        if (status >= 0)
+            status = program_bytes(&train, no_fusion, training->memory_limit, tuning, &sum);
         copies = 3; /* with gradients and momentum */
         copies += training->optimizer != NAS_OPTIMIZER_SGD;
         copies += training->ema > 0;
         batches = 4; /* two at a time: to train on, and to measure with */
     }
     if (status >= 0) status = ni_measuring_graph(&measure, context, vars, net, batch);
-    if (status >= 0) status = program_bytes(&measure, no_fusion && !training, 0, &sum);
+    if (status >= 0) status = program_bytes(&measure, no_fusion && !training, 0, tuning, &sum);
     if (status >= 0)
         *bytes =
             sum + copies * ni_vars_size(vars) * sizeof(float) +

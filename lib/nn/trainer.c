@@ -72,7 +72,8 @@ nas_status ni_train_options_check(nas_context *context, const nas_train_options 
  * ---------------------------------------------------------------------------------- */
 
 static nas_status train_program(ni_trainer *t) {
-    ni_plan_options plan = {.isa = NAS_ISA_BEST, .memory_limit = (size_t)t->o.memory_limit};
+    ni_plan_options plan = {
+        .isa = NAS_ISA_BEST, .memory_limit = (size_t)t->o.memory_limit, .tuning = t->o.tuning};
     NI_TRY(ni_training_graph(&t->train_step, t->context, t->vars, &t->net, t->o.batch,
                              t->o.label_smoothing));
     return ni_program_create(&t->train, t->train_step.graph, t->train_step.outputs,
@@ -80,7 +81,7 @@ static nas_status train_program(ni_trainer *t) {
 }
 
 static nas_status measure_program(ni_trainer *t) {
-    ni_plan_options plan = {.isa = NAS_ISA_BEST};
+    ni_plan_options plan = {.isa = NAS_ISA_BEST, .tuning = t->o.tuning};
     NI_TRY(ni_measuring_graph(&t->measure_step, t->context, t->vars, &t->net, t->o.batch));
     return ni_program_create(&t->measure, t->measure_step.graph, t->measure_step.outputs,
                              t->measure_step.n_outputs, &plan);

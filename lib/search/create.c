@@ -231,6 +231,29 @@ static void list_facts(nas_search *s, const nas_search_options *o, ni_facts *fac
     ni_text_add(fact(facts, c, "ended", false), nas_ended_text(NAS_ENDED_NOT));
     ni_text_add(fact(facts, c, "libnas", false), nas_version_text());
     ni_text_add(fact(facts, c, "isa", false), nas_isa_name(nas_context_isa(c)));
+    text = NULL; /* a fact of searches that have a table alone */
+    for (uint32_t i = 0; i < s->n_entries; i++) {
+        uint64_t hash = ni_evaluator_tuning(s->entries[i].evaluator);
+        if (!hash) continue;
+        if (text) ni_text_put(text, ", ");
+        if (!text) text = fact(facts, c, "tuning", false);
+        ni_text_f(text, "%016llx", (unsigned long long)hash);
+    }
+}
+
+/* The tuning table that trainings go by: the same, or none as before. */
+static nas_status check_tuning(nas_search *s, nas_store *store, const ni_facts *facts) {
+    const char *was = ni_store_find_fact(store, "tuning"), *now = NULL;
+    for (size_t i = 0; i < facts->n; i++)
+        if (!strcmp(facts->facts[i].key, "tuning")) now = ni_text_get(&facts->facts[i].value);
+    if (was && now && !strcmp(was, now)) return NAS_OK;
+    if (!was && !now) return NAS_OK;
+    return ni_fail(
+        s->context, NAS_E_STATE,
+        "the store's search trained with %s%s, this one would with %s%s: last bits would "
+        "differ; resume with the same, or use another store",
+        was ? "tuning table " : "no tuning table", was ? was : "",
+        now ? "tuning table " : "no tuning table", now ? now : "");
 }
 
 static nas_status check_same(nas_search *s, nas_store *store, const ni_facts *facts) {
@@ -275,7 +298,9 @@ static nas_status begin_store(nas_search *s, const nas_search_options *o) {
         status =
             ni_fail(s->context, NAS_E_CORRUPT, "the store has trials but does not say of what");
     if (status >= 0 && resumed) status = check_same(s, s->store, &facts);
+    if (status >= 0 && resumed) status = check_tuning(s, s->store, &facts);
     if (status >= 0 && s->record) status = check_same(s, s->record, &facts);
+    if (status >= 0 && s->record) status = check_tuning(s, s->record, &facts);
     if (status >= 0) status = ni_store_begin(s->store);
     if (status >= 0) {
         status = put_facts(s, o, &facts, resumed);

@@ -33,3 +33,13 @@ void ni_kernels_blis(ni_kernels *table) {
     (void)table;
 #endif
 }
+
+ni_gemm ni_gemm_f32(void) {
+#if NI_WITH_BLIS
+    return gemm;
+#else
+    ni_kernels table;
+    ni_kernels_generic_f32(&table);
+    return table.gemm;
+#endif
+}

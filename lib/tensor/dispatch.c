@@ -3,6 +3,39 @@
 #include "ni_config.h"
 #include "tensor/ni_tensor_config.h"
 
+#if NI_WITH_AVX2
+void ni_gemm_convolutions_avx2(ni_kernels *table);
+#endif
+#if NI_WITH_AVX512
+void ni_gemm_convolutions_avx512(ni_kernels *table);
+#endif
+#if NI_WITH_NEON
+void ni_gemm_convolutions_neon(ni_kernels *table);
+#endif
+
+bool ni_kernels_by_gemm(ni_kernels *table) {
+    if (!NI_WITH_BLIS || table->dtype != NI_F32) return false;
+#if NI_WITH_AVX2
+    if (table->isa == NAS_ISA_AVX2) {
+        ni_gemm_convolutions_avx2(table);
+        return true;
+    }
+#endif
+#if NI_WITH_AVX512
+    if (table->isa == NAS_ISA_AVX512) {
+        ni_gemm_convolutions_avx512(table);
+        return true;
+    }
+#endif
+#if NI_WITH_NEON
+    if (table->isa == NAS_ISA_NEON) {
+        ni_gemm_convolutions_neon(table);
+        return true;
+    }
+#endif
+    return false;
+}
+
 void ni_kernels_get(ni_kernels *table, uint32_t dtype, int32_t isa) {
     if (dtype == NI_F64) {
         ni_kernels_generic_f64(table);

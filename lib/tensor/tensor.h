@@ -90,6 +90,11 @@ typedef struct {
     int32_t n, h, w, c, oh, ow, linear;
 } ni_resize;
 
+/* C[m,n] = alpha * op(A) op(B) + beta * C, row-major, leading dimensions in elements. */
+typedef void (*ni_gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha,
+                        const void *a, int64_t lda, const void *b, int64_t ldb, double beta,
+                        void *c, int64_t ldc);
+
 typedef struct ni_kernels {
     const char *name; /* "f32-avx2" */
     int32_t isa;
@@ -124,9 +129,7 @@ typedef struct ni_kernels {
                                        const void *x, const void *dy, void *dw, int64_t n0,
                                        int64_t n1, void *scratch);
 
-    /* C[m,n] = alpha * op(A) op(B) + beta * C, row-major, leading dimensions in elements. */
-    void (*gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
-                 int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
+    ni_gemm gemm;
 
     /* ---- pooling: rows as in convolution ---- */
     void (*max_pool)(const ni_pool *p, const void *x, void *y, int64_t r0, int64_t r1);
@@ -221,5 +224,22 @@ void ni_kernels_generic_f64(ni_kernels *table);
 void ni_kernels_avx2(ni_kernels *table);
 void ni_kernels_avx512(ni_kernels *table);
 void ni_kernels_neon(ni_kernels *table);
+ni_gemm ni_gemm_f32(void); /* BLIS's; the generic one where there is none */
+
+/* ---- the other way to make a convolution: by matrix products (conv_gemm.c, choose.c) ----------- */
+
+/* Has it that way at all? what: 0 forward, 1 input gradient, 2 weight gradient. */
+static inline bool ni_conv_fits_gemm(const ni_conv *c, int what)
+{
+    return c->groups == 1 && (what != 1 || (c->sh == 1 && c->sw == 1));
+}
+/* Replaces a table's convolutions by matrix products, where they fit. false: the table has no such
+ * kernels (generic, float64, a build without BLIS), and stays as it was. */
+bool ni_kernels_by_gemm(ni_kernels *table);
+
+/* The fixed model (choose.c). what: as above. */
+typedef enum { NI_OWN, NI_BLIS } ni_way;
+ni_way ni_choose_conv(const ni_conv *c, int what, int32_t isa);
+ni_way ni_choose_matmul(int32_t isa);
 
 #endif

@@ -55,10 +55,10 @@ nas_evaluator_ops: u32 struct_size flags; ptr prepare evaluate observe save load
 nas_train_options: u32 struct_size flags; f64 epochs; u32 batch; i32 optimizer; f64 learning_rate
     final_rate momentum beta2 epsilon; i32 nesterov schedule; f64 warmup weight_decay; i32
     decay_all; f64 label_smoothing clip dropout ema data_fraction; i32 validate use_validation;
-    i64 max_seconds; u64 seed; f64 drop_path; u64 memory_limit
+    i64 max_seconds; u64 seed; f64 drop_path; u64 memory_limit; ptr tuning
 nas_train_progress: u32 struct_size flags; f64 epoch epochs; u64 step steps; f64 train_loss
     train_accuracy validation_loss validation_accuracy learning_rate seconds
-nas_plan_options: u32 struct_size flags batch; i32 training fusion reserved; u64 memory_limit
+nas_plan_options: u32 struct_size flags batch; i32 training fusion reserved; u64 memory_limit; ptr tuning
 nas_plan_info: u32 struct_size flags; u64 tensor_bytes scratch_bytes value_bytes; i64 macs; u64 steps peak_bytes
 nas_train_hooks: u32 struct_size flags; ptr user epoch_ended keep_going keep kept; u64 n_kept
 nas_metrics: u32 struct_size flags; f64 loss accuracy; i64 n
@@ -213,6 +213,13 @@ nas_read_arch ptr ptr ptr -> status
 nas_reader_left ptr -> size
 nas_plan_options_init ptr -> void
 nas_arch_plan ptr ptr ptr ptr -> status
+nas_tuning_measure ptr ptr ptr size -> status
+nas_tuning_free ptr -> void
+nas_tuning_hash ptr -> u64
+nas_tuning_count ptr ptr -> u32
+nas_tuning_write ptr ptr -> status
+nas_tuning_parse ptr ptr str size str -> status
+nas_tuning_load ptr ptr str -> status
 nas_train_hooks_init ptr -> void
 nas_train_options_init ptr -> void
 nas_train_options_set ptr ptr str -> status

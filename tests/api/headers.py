@@ -56,7 +56,7 @@ def structs(text):
             for body, name in re.findall(r"typedef struct \{(.*?)\}\s*(nas_\w+);", text, re.S)}
 
 
-ORDER = """base context random io op space proposal result controller dataset model evaluator store search
+ORDER = """base context random io op space proposal result controller dataset tuning model evaluator store search
 report""".split()
 
 

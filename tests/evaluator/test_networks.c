@@ -494,7 +494,7 @@ static void test_memory(void **state) {
     o.batch = 48;
     open_network(&n, &some[3], 2, 1);
     uint64_t before = held(n.context, false);
-    OK(ni_training_bytes(n.context, &n.net, o.batch, &o, false, &said));
+    OK(ni_training_bytes(n.context, &n.net, o.batch, &o, false, NULL, &said));
     OK(ni_trainer_create(&trainer, n.context, &n.net, &o));
     /* it has no loader, which would hold four batches */
     said -= 4 * o.batch * (uint64_t)(n.net.height * n.net.width * n.net.channels) * sizeof(float);

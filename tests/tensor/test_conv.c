@@ -349,16 +349,29 @@ static void test_nan(const ni_kernels *k, results *r) {
     release(&b), tensor_free(&x), tensor_free(&w), tensor_free(&y);
 }
 
-static void test(const ni_kernels *k, results *r) {
+static void test_all(const ni_kernels *k, results *r, bool dense) {
     begin(r);
     test_nan(k, r);
     end(r, k->name, "NaN through ReLU");
 #define SHAPE(...)                                                                                 \
-    begin(r);                                                                                      \
-    test_shape(k, r, shape(__VA_ARGS__));                                                          \
-    end(r, k->name, "convolution " #__VA_ARGS__);
+    if (!dense || shape(__VA_ARGS__).groups == 1) {                                                \
+        begin(r);                                                                                  \
+        test_shape(k, r, shape(__VA_ARGS__));                                                      \
+        end(r, k->name, "convolution " #__VA_ARGS__);                                              \
+    }
 #include "conv_shapes.inc"
 #undef SHAPE
+}
+
+/* Each table, and then its convolutions by matrix products. */
+static void test(const ni_kernels *k, results *r) {
+    ni_kernels other = *k;
+    char name[40];
+    test_all(k, r, false);
+    if (!ni_kernels_by_gemm(&other)) return;
+    snprintf(name, sizeof name, "%s by gemm", k->name);
+    other.name = name;
+    test_all(&other, r, true);
 }
 
 int main(void) {

@@ -9,7 +9,7 @@ fails "a command that is near none" 2 "nas --help lists them" frobnicate
 fails "an unknown option instead of a command" 2 "there is no option '--serach'" --serach
 try "help" 0 "Commands:" --help
 try "version" 0 "nas 0." --version
-for command in search resume replay list report dump train space arch; do
+for command in search resume replay list report dump train tune space arch; do
     try "$command is in the help" 0 "  $command " --help
     try "$command --help" 0 "Usage: nas $command " $command --help
     try "$command -h" 0 "--help" $command -h

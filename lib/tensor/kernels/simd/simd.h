@@ -238,5 +238,8 @@ void NI_SIMD(norm_kernels)(ni_kernels *table);
 void NI_SIMD(elementwise_kernels)(ni_kernels *table);
 void NI_SIMD(pool_kernels)(ni_kernels *table);
 void NI_SIMD(layer_norm_kernels)(ni_kernels *table);
+/* table.c: all of them; conv_gemm.c: convolutions by matrix products. */
+void NI_SIMD(kernels)(ni_kernels *table);
+void NI_SIMD(gemm_convolutions)(ni_kernels *table);
 
 #endif

@@ -76,6 +76,7 @@ typedef struct nas_controller nas_controller;
 typedef struct nas_evaluator nas_evaluator;
 typedef struct nas_graph nas_graph;
 typedef struct nas_dataset nas_dataset;
+typedef struct nas_tuning nas_tuning;
 typedef struct nas_model nas_model;
 typedef struct nas_search nas_search;
 typedef struct nas_store nas_store;
@@ -836,6 +837,22 @@ NAS_API nas_status nas_dataset_read(const nas_dataset *dataset, int32_t split, i
 NAS_EXTERN_C_END
 #endif
 
+/* tuning.h */
+#ifndef LIBNAS_TUNING_H
+#define LIBNAS_TUNING_H
+NAS_EXTERN_C_BEGIN
+NAS_API nas_status nas_tuning_measure(nas_tuning **out, nas_context *context,
+                                      const nas_arch *const *archs, size_t n);
+NAS_API void nas_tuning_free(nas_tuning *tuning);
+NAS_API uint64_t nas_tuning_hash(const nas_tuning *tuning);
+NAS_API uint32_t nas_tuning_count(const nas_tuning *tuning, uint32_t *blis);
+NAS_API nas_status nas_tuning_write(const nas_tuning *tuning, nas_sink *to);
+NAS_API nas_status nas_tuning_parse(nas_tuning **out, nas_context *context, const char *text, size_t n,
+                                    const char *name);
+NAS_API nas_status nas_tuning_load(nas_tuning **out, nas_context *context, const char *path);
+NAS_EXTERN_C_END
+#endif
+
 /* model.h */
 #ifndef LIBNAS_MODEL_H
 #define LIBNAS_MODEL_H
@@ -871,10 +888,11 @@ typedef struct {
     uint64_t seed;
     double drop_path;
     uint64_t memory_limit;
+    const nas_tuning *tuning;
 } nas_train_options;
 #define NAS_TRAIN_OPTIONS_INIT                                                                     \
     {sizeof(nas_train_options), 0, 12, 64, 0, 0.1, 0, 0.9, 0.999, 1e-8, 1, 1, 0, 5e-4, 0, 0, 0, 0, \
-     0, 1, 1, 0, 0, 0, 0, 0}
+     0, 1, 1, 0, 0, 0, 0, 0, NULL}
 NAS_API void nas_train_options_init(nas_train_options *options);
 NAS_API nas_status nas_train_options_set(nas_context *context, nas_train_options *options,
                                          const char *setting);
@@ -928,8 +946,9 @@ typedef struct {
     int32_t fusion;
     int32_t reserved;
     uint64_t memory_limit;
+    const nas_tuning *tuning;
 } nas_plan_options;
-#define NAS_PLAN_OPTIONS_INIT {sizeof(nas_plan_options), 0, 64, 1, 1, 0, 0}
+#define NAS_PLAN_OPTIONS_INIT {sizeof(nas_plan_options), 0, 64, 1, 1, 0, 0, NULL}
 NAS_API void nas_plan_options_init(nas_plan_options *options);
 typedef struct {
     uint32_t struct_size, flags;
