@@ -1,7 +1,7 @@
 /* What a trial of a search costs beside its evaluation.
  *
- *   bench-controller [TABLE.csv [PART [N]]]   the table: NAS-Bench-201's, arch in the column `cell`;
- * without one, or with "-", a made-up score. PART: ask-tell, search, store, distinct
+ *   bench-controller [TABLE.csv [PART [N]]]   the table: NAS-Bench-201's, arch in the column
+ * `cell`; without one, or with "-", a made-up score. PART: ask-tell, search, store, distinct
  *
  * ask-tell: regularized evolution (100, 25), its ask and tell alone, with the canonical hash of
  * each network, the look-up whether it came before, and the trial as a row of a store in memory.
@@ -193,7 +193,8 @@ int main(int argc, char **argv) {
     }
     const char *part = argc > 2 ? argv[2] : "all";
     bool all = strcmp(part, "all") == 0;
-    if (all || !strcmp(part, "ask-tell")) ask_tell(space, argc > 3 ? (uint64_t)atoll(argv[3]) : 1000000);
+    if (all || !strcmp(part, "ask-tell"))
+        ask_tell(space, argc > 3 ? (uint64_t)atoll(argv[3]) : 1000000);
     if (all || !strcmp(part, "search")) search(space, evaluator, 1000000, 0, NULL);
     if (all || !strcmp(part, "search")) search(space, evaluator, 1000000, 1, NULL);
     if (all || !strcmp(part, "store")) search(space, evaluator, 100000, 0, "bench-controller.nas");

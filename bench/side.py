@@ -1,6 +1,9 @@
 """A side of a comparison: a program that says "ready ..." and then answers lines on its standard input
 (bench/step.h, bench/peer_step.py)."""
 import subprocess
+import time
+
+PAUSE = 0.3  # seconds: OpenMP's threads spin for a while after work, on the processors of whoever is next
 
 
 class Side:
@@ -13,7 +16,8 @@ class Side:
         self.ready = next((line.strip() for line in self.process.stdout if line.startswith("ready")), "")
 
     def run(self, n):
-        """Seconds of n runs."""
+        """Seconds of n runs, once the other sides are quiet."""
+        time.sleep(PAUSE)
         self.process.stdin.write(f"run {n}\n")
         self.process.stdin.flush()
         self.times += [float(word) for word in self.process.stdout.readline().split()]

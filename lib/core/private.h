@@ -55,7 +55,7 @@ struct nas_context {
     pthread_mutex_t errors_lock;
     ni_record *records;
     uint32_t n_records;
-    bool record_lost; /* a sentence found no record */
+    bool record_lost;    /* a sentence found no record */
     _Atomic bool failed; /* there was a sentence, of any thread */
     ni_record inside[NI_RECORDS_INSIDE];
 

@@ -35,6 +35,12 @@ static void alone_piece(void *user, uint32_t piece, uint32_t lane) {
     ni_ops[j->s->op].range(&l, j->s, from, to, piece);
 }
 
+/* An own convolution makes each row from the same sums wherever the rows are cut: one thread alone
+ * need not cut them. (Others may treat the end of a piece in another way than its middle.) */
+static bool rows_are_apart(const ni_step *s) {
+    return (s->op == NI_OP_CONV || s->op == NI_OP_CONV_DX) && s->way == NI_OWN;
+}
+
 void ni_run_alone(ni_program *p, const ni_step *s) {
     const ni_op_info *info = &ni_ops[s->op];
     job j = {p, s, NULL};
@@ -43,7 +49,12 @@ void ni_run_alone(ni_program *p, const ni_step *s) {
         return;
     }
     if (info->prepare && !(s->prepared && p->ran)) info->prepare(p, s);
-    ni_parallel(p->context, s->pieces, alone_piece, &j);
+    if (rows_are_apart(s) && ni_lanes(p->context) == 1) {
+        ni_lane l = {p, NULL, 0, lane_memory(p, 0), false};
+        info->range(&l, s, 0, s->units, 0);
+    } else {
+        ni_parallel(p->context, s->pieces, alone_piece, &j);
+    }
     if (info->finish) info->finish(p, s);
 }
 

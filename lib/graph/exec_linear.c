@@ -8,13 +8,17 @@ static const ni_conv *conv_of(const ni_step *s) {
 /* ---- convolution ---------------------------------------------------------------------------- */
 
 enum { MACS_A_PIECE = 1 << 19, IMAGE_GROUPS = 16 };
+/* Rows: a piece is some microseconds, which is what handing it over costs many times. Depthwise
+ * convolutions take longer for each product. */
+enum { ROW_MACS_A_PIECE = 1 << 18, DEPTHWISE_MACS_A_PIECE = 1 << 16 };
 
 /* Units: rows of the output. */
 void ni_scratch_conv(const ni_program *p, ni_step *s) {
     const ni_conv *c = conv_of(s);
     int what = s->op == NI_OP_CONV ? 0 : 1;
     s->units = (int64_t)c->n * (what == 0 ? c->oh : c->h);
-    s->pieces = ni_pieces(s->units, ni_conv_macs(c) / s->units + 1, MACS_A_PIECE);
+    s->pieces = ni_pieces(s->units, ni_conv_macs(c) / s->units + 1,
+                          c->groups > 1 ? DEPTHWISE_MACS_A_PIECE : ROW_MACS_A_PIECE);
     s->shared_bytes = ni_aligned(ni_conv_kernels(p, s)->conv_packed_bytes(c, what));
     s->lane_bytes = ni_conv_kernels(p, s)->conv_scratch_bytes(c, what + 4);
 }

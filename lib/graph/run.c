@@ -142,7 +142,8 @@ nas_status ni_program_run(ni_program *p, const ni_run *run) {
             to = run->outputs ? run->outputs[plain++] : NULL;
         else
             to = (char *)run->gradients + ni_vars_get(p->graph->vars, o->slot)->offset * p->element;
-        if (to && !o->direct && to != p->address[o->step]) memcpy(to, p->address[o->step], s->bytes);
+        if (to && !o->direct && to != p->address[o->step])
+            memcpy(to, p->address[o->step], s->bytes);
     }
     if (run->update_state) update_statistics(p, run);
     p->run = NULL;

@@ -126,8 +126,8 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* The note with the mark in the place of the parent's number; false: the number is not in it, or the
- * mark is. A number is a run of digits without a 0 before it. */
+/* The note with the mark in the place of the parent's number; false: the number is not in it, or
+ * the mark is. A number is a run of digits without a 0 before it. */
 static bool mark_parent(const char *note, uint64_t parent, char *out, size_t capacity) {
     enum { DIGITS_MOST = 19 };
     const size_t length = strlen(note);

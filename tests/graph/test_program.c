@@ -375,7 +375,8 @@ static void test_evaluation(void **state) {
     trainer_stop(&again);
 }
 
-/* Results go where each run says, and nowhere else: computed there, copied there, or not asked for. */
+/* Results go where each run says, and nowhere else: computed there, copied there, or not asked for.
+ */
 static void test_outputs(void **state) {
     enum { N = 2 * 6 * 6 * 3 };
     nas_context *context = new_context(1);
@@ -607,7 +608,8 @@ int main(void) {
         cmocka_unit_test(test_steady_state),
         cmocka_unit_test(test_running_statistics),
         cmocka_unit_test(test_evaluation),
-        cmocka_unit_test(test_labels), cmocka_unit_test(test_outputs),
+        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_outputs),
         cmocka_unit_test(test_memory_limit),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_allocation_failures),
