@@ -7,32 +7,10 @@
  * count the textbook multiply-adds. "model" is what the model says. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include "tensor/tensor.h"
+#include "numbers.h"
 
 enum { ROUNDS = 9, NEAR_BYTES = 192 << 10 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static float *numbers(size_t n) {
-    float *x = aligned_alloc(64, (n * sizeof(float) + 4096) / 64 * 64);
-    uint32_t state = 12345;
-    if (!x) exit(1);
-    for (size_t i = 0; i < n; i++) {
-        state = state * 1664525u + 1013904223u;
-        x[i] = (float)(int32_t)state / 2147483648.0f;
-    }
-    return x;
-}
-
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
 
 typedef struct {
     ni_conv c;
@@ -87,10 +65,10 @@ static void conv(char **wanted, int n_wanted, const ni_kernels tables[2], int32_
             for (int t = 0; t < 2; t++) {
                 s.packed = packed[t], s.scratch = scratch[t];
                 run(&tables[t], &s);
-                const double start = now();
+                const double start = ni_clock();
                 for (int i = 0; i < repeats; i++)
                     run(&tables[t], &s);
-                rate[t][r] = flops * repeats / (now() - start);
+                rate[t][r] = flops * repeats / (ni_clock() - start);
             }
             ratio[r] = rate[1][r] / rate[0][r];
         }

@@ -8,19 +8,13 @@
  * convolution by the operations of the direct algorithm, 2 * 9 * ci * co * oh * ow * n. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include "tensor/tensor.h"
+#include "numbers.h"
 #include "ni_config.h"
 #include "tensor/ni_tensor_config.h"
 #include "peak.h"
 
 enum { SIZES = 6, LAYERS = 3, LARGEST = 1536 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static double peak_flops(int32_t isa) {
     const int64_t rounds = 100000;
@@ -35,17 +29,6 @@ static double peak_flops(int32_t isa) {
 #endif
     (void)isa, (void)rounds;
     return 0;
-}
-
-static float *numbers(size_t n) {
-    float *x = aligned_alloc(64, (n * sizeof(float) + 127) / 64 * 64);
-    uint32_t state = 12345;
-    if (!x) exit(1);
-    for (size_t i = 0; i < n; i++) {
-        state = state * 1664525u + 1013904223u;
-        x[i] = (float)(int32_t)state / 2147483648.0f;
-    }
-    return x;
 }
 
 typedef struct {
@@ -69,21 +52,21 @@ static layer make_layer(const ni_kernels *k, int32_t batch, int32_t image, int32
 
 static double run_layer(const ni_kernels *k, const layer *l) {
     const int repeats = 1 + (int)(1.5e9 / l->flops); /* 20 ms or so */
-    const double start = now();
+    const double start = ni_clock();
     for (int i = 0; i < repeats; i++) {
         k->conv_pack(&l->c, 0, l->w, l->packed);
         k->conv_forward(&l->c, 0, l->x, l->packed, l->y, 0, (int64_t)l->c.n * l->c.oh, l->scratch);
     }
-    return l->flops * repeats / (now() - start);
+    return l->flops * repeats / (ni_clock() - start);
 }
 
 static double run_gemm(const ni_kernels *k, int64_t n, const float *a, const float *b, float *c) {
     const double flops = 2.0 * (double)n * (double)n * (double)n;
     const int repeats = 1 + (int)(1.5e9 / flops);
-    const double start = now();
+    const double start = ni_clock();
     for (int i = 0; i < repeats; i++)
         k->gemm(false, false, n, n, n, 1, a, n, b, n, 0, c, n);
-    return flops * repeats / (now() - start);
+    return flops * repeats / (ni_clock() - start);
 }
 
 int main(int argc, char **argv) {
@@ -120,8 +103,8 @@ int main(int argc, char **argv) {
         if (best[i] > best[size]) size = i;
     }
     for (int r = 0; r < rounds; r++) {
-        const double start = now();
-        const double peak = peak_flops(isa) / (now() - start);
+        const double start = ni_clock();
+        const double peak = peak_flops(isa) / (ni_clock() - start);
         printf("round %.2f %.2f", peak * 1e-9, run_gemm(&k, sizes[size], a, b, c) * 1e-9);
         for (int i = 0; i < LAYERS; i++)
             printf(" %.2f", run_layer(&k, &layers[i]) * 1e-9);

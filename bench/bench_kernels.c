@@ -9,18 +9,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include "tensor/tensor.h"
 #include "tensor/ni_tensor_config.h"
+#include "numbers.h"
 #include "peak.h"
 
 enum { ROUNDS = 15 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static bool cpu_has(int32_t isa) {
 #if defined(__x86_64__)
@@ -33,7 +27,7 @@ static bool cpu_has(int32_t isa) {
 }
 
 static double peak_rate(int32_t isa) {
-    double start = now(), done = 0;
+    double start = ni_clock(), done = 0;
     const int64_t rounds = 60000;
 #if NI_WITH_AVX2
     if (isa == NAS_ISA_AVX2) done = ni_peak_flops_avx2(rounds);
@@ -45,23 +39,7 @@ static double peak_rate(int32_t isa) {
     if (isa == NAS_ISA_NEON) done = ni_peak_flops_neon(rounds);
 #endif
     (void)rounds;
-    return done / (now() - start);
-}
-
-static float *numbers(int64_t n) {
-    float *x = aligned_alloc(64, ((size_t)n * sizeof(float) + 4096) / 64 * 64);
-    uint32_t state = 12345;
-    if (!x) exit(1);
-    for (int64_t i = 0; i < n; i++) {
-        state = state * 1664525u + 1013904223u;
-        x[i] = (float)(int32_t)state / 2147483648.0f;
-    }
-    return x;
-}
-
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
+    return done / (ni_clock() - start);
 }
 
 typedef struct {
@@ -94,16 +72,16 @@ static void report(const bench *b, const char *line, const subject *s, work f, d
                    double bytes) {
     double ratio[ROUNDS], rate[ROUNDS];
     int repeats = 1;
-    double start = now();
+    double start = ni_clock();
     f(s);
-    double once = now() - start;
+    double once = ni_clock() - start;
     repeats = once > 3e-3 ? 1 : (int)(3e-3 / (once + 1e-9)) + 1;
     for (int i = 0; i < ROUNDS; i++) {
         const double before = flops > 0 ? peak_rate(b->k.isa) : 1;
-        start = now();
+        start = ni_clock();
         for (int r = 0; r < repeats; r++)
             f(s);
-        rate[i] = (flops > 0 ? flops : bytes) * repeats / (now() - start);
+        rate[i] = (flops > 0 ? flops : bytes) * repeats / (ni_clock() - start);
         const double after = flops > 0 ? peak_rate(b->k.isa) : 1;
         ratio[i] = rate[i] / (before > after ? before : after);
     }
@@ -154,10 +132,11 @@ static void conv(const bench *b, int32_t image, int32_t ci, int32_t co, int32_t 
         const size_t q = b->k.conv_scratch_bytes(&s.c, what);
         packed = p > packed ? p : packed, scratch = q > scratch ? q : scratch;
     }
-    float *x = numbers(in), *dy = numbers(out), *w = numbers(weights), *y = numbers(out);
-    float *dx = numbers(in), *dw = numbers(weights);
+    float *x = numbers((size_t)in), *dy = numbers((size_t)out), *w = numbers((size_t)weights),
+          *y = numbers((size_t)out);
+    float *dx = numbers((size_t)in), *dw = numbers((size_t)weights);
     s.x = s.mask = x, s.dy = dy, s.w = w, s.y = y, s.dx = dx, s.dw = dw;
-    s.packed = numbers((int64_t)packed / 4 + 1), s.scratch = numbers((int64_t)scratch / 4 + 1);
+    s.packed = numbers(packed / 4 + 1), s.scratch = numbers(scratch / 4 + 1);
     static const struct {
         const char *name;
         work f;
