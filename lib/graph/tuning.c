@@ -10,7 +10,7 @@
 #include "ni_config.h"
 #include "tuning.h"
 
-enum { VERSION = 1, LARGEST_FILE = 16 << 20, LINE = 240 };
+enum { VERSION = 1, LARGEST_FILE = 16 << 20 };
 
 static const char *const passes[] = {"forward", "input", "weights"};
 static const char *const ways[] = {"own", "blis"};
