@@ -1,7 +1,7 @@
 /* Every built-in controller, told its results in any order, some of them failed, some vanished:
  * what it proposes stays valid, and the same results in the same order give the same proposals,
  * saved and loaded anywhere on the way or not. */
-#include "search/fixture.h"
+#include "support.h"
 #include "controller/controller.h"
 
 enum { N = 4, M = 3, WINDOW = 6, TURNS = 110 };
@@ -62,23 +62,6 @@ static nas_controller *make(fixture *f, size_t way) {
     return controller;
 }
 
-static nas_controller *reload(fixture *f, size_t way, nas_controller *old) {
-    nas_controller *fresh = make(f, way);
-    nas_writer *writer;
-    nas_reader *reader;
-    size_t n;
-    MUST(f->context, nas_writer_create(&writer, f->context));
-    MUST(f->context, nas_controller_save(old, writer));
-    const void *bytes = nas_writer_data(writer, &n);
-    MUST(f->context, nas_reader_create(&reader, f->context, bytes, n));
-    MUST(f->context, nas_controller_load(fresh, reader));
-    assert_int_equal(nas_reader_left(reader), 0);
-    nas_reader_free(reader);
-    nas_writer_free(writer);
-    nas_controller_free(old);
-    return fresh;
-}
-
 /* Which of those in flight is told next. */
 static size_t pick(int order, size_t n, uint64_t told) {
     uint64_t mixed = (told + 1) * 0x9e3779b97f4a7c15u;
@@ -117,7 +100,7 @@ static char *drive(fixture *f, size_t way, int order, bool fails, bool reloads, 
                     nas_proposal_fidelity(flight[n], "epochs", 0), nas_proposal_note(flight[n]));
                 assert_true(at < room);
                 turns[n++] = turn++;
-                if (reloads && turn % 13 == 0) controller = reload(f, way, controller);
+                if (reloads && turn % 13 == 0) controller = reload(f, controller, make(f, way));
                 continue;
             }
             ni_proposal_builder_free(builder);
@@ -133,7 +116,7 @@ static char *drive(fixture *f, size_t way, int order, bool fails, bool reloads, 
         memmove(&flight[k], &flight[k + 1], (n - k - 1) * sizeof *flight);
         memmove(&turns[k], &turns[k + 1], (n - k - 1) * sizeof *turns);
         n--;
-        if (reloads && *told % 17 == 0) controller = reload(f, way, controller);
+        if (reloads && *told % 17 == 0) controller = reload(f, controller, make(f, way));
     }
     nas_controller_free(controller);
     return text;
