@@ -5,16 +5,29 @@
  *
  * Nothing is kept longer for it: a result is made again only where what it is made from is still
  * there for another reader, or (under a limit of memory) is made again there from what is. */
+#include <stdlib.h>
 #include "program.h"
 
-enum { DEPTH = 3 }; /* results behind one that is made again, under a limit of memory */
+enum {
+    DEPTH = 3, /* results behind one that is made again, under a limit of memory */
+    FAR = 3    /* levels between a forward pass's last reader and a backward pass's first one */
+};
 
 typedef struct {
     uint32_t level, step, next; /* a result made again for that level */
 } copy;
 
+/* A convolution that batch norms' gradients read. */
+typedef struct {
+    uint32_t step;
+    bool freed;   /* made again for them, it need not be kept for anyone else */
+    int64_t cost; /* multiplications of one element */
+    size_t bytes;
+} dear;
+
 typedef struct {
     ni_program *p;
+    bool *chosen; /* of each step: a convolution that may be made again, though it is dear */
     uint32_t *level, *last; /* of each step: its level; the last one that reads it */
     uint32_t *first;        /* of each step: its copies, 0: none; UINT32_MAX: it is kept anyway */
     copy *copies;
@@ -27,16 +40,20 @@ static bool is_depthwise(const ni_conv *c) {
     return c->groups > 1 && c->groups == c->ci && c->groups == c->co;
 }
 
-/* Other convolutions are dear: made again for the gradients of batch norms alone, about as many of
- * them as the program's share says. Which, the node's number tells, times 5 / 2 so that nodes an
- * even distance apart, as the convolutions of a cell are, fall into different shares. */
-static bool may_again(const ni_program *p, const ni_step *s, const ni_step *reader) {
+static bool is_norm_gradient(const ni_step *s) {
+    return s->op == NI_OP_BN_DSUMS || s->op == NI_OP_BN_DX;
+}
+
+/* Other convolutions are dear: made again for the gradients of batch norms alone, and only those
+ * that are chosen. */
+static bool may_again(const maker *m, uint32_t step, const ni_step *reader) {
+    const ni_program *p = m->p;
+    const ni_step *s = &p->steps[step];
     if (s->accumulates != NI_NONE || !ni_is_by_image(p, s)) return false;
     switch (s->op) {
     case NI_OP_CONV:
         if (is_depthwise(&s->attr.conv)) return true;
-        return p->again == NI_AGAIN_MOST && (s->node * 5u / 2) % NI_SHARES < p->share &&
-               (reader->op == NI_OP_BN_DSUMS || reader->op == NI_OP_BN_DX);
+        return m->chosen[step] && is_norm_gradient(reader);
     case NI_OP_MAX_POOL:
     case NI_OP_AVG_POOL:
     case NI_OP_RELU:
@@ -56,7 +73,7 @@ static bool is_there(const maker *m, uint32_t step, uint32_t level, const ni_ste
     const ni_step *s = &m->p->steps[step];
     if (ni_ops[s->op].flags & NI_OP_LEAF) return true;
     if (m->last[step] < level) return false;
-    return depth == 0 || m->first[step] == UINT32_MAX || !may_again(m->p, s, reader);
+    return depth == 0 || m->first[step] == UINT32_MAX || !may_again(m, step, reader);
 }
 
 /* Whether all that s reads image by image is there at the level, or can be made again from what is,
@@ -68,7 +85,7 @@ static bool can_make(const maker *m, const ni_step *s, uint32_t level, uint32_t 
             is_there(m, s->in[i], level, s, depth))
             continue;
         const ni_step *in = ni_arg_step(m->p, s, i);
-        if (depth == 0 || m->first[s->in[i]] == UINT32_MAX || !may_again(m->p, in, s) ||
+        if (depth == 0 || m->first[s->in[i]] == UINT32_MAX || !may_again(m, s->in[i], s) ||
             !can_make(m, in, level, depth - 1))
             return false;
     }
@@ -127,8 +144,7 @@ static nas_status serve(maker *m, uint32_t number) {
     for (uint32_t k = 0; k < reader->n_in && by_image; k++) {
         uint32_t from = reader->in[k];
         if (from == NI_NONE || !ni_mask_has(by_image, k) || k == reader->accumulates) continue;
-        if (m->level[from] >= at || m->first[from] == UINT32_MAX ||
-            !may_again(p, &p->steps[from], reader))
+        if (m->level[from] >= at || m->first[from] == UINT32_MAX || !may_again(m, from, reader))
             continue;
         NI_TRY(
             copy_for(m, from, at, reader->key - 1, p->again == NI_AGAIN_MOST ? DEPTH : 0, &step));
@@ -137,13 +153,69 @@ static nas_status serve(maker *m, uint32_t number) {
     return NAS_OK;
 }
 
+static int64_t cost_of(const ni_program *p, const ni_step *s) {
+    const ni_conv *c = &s->attr.conv;
+    const ni_step *from = ni_arg_step(p, s, 0);
+    int64_t cost = (int64_t)c->kh * c->kw * (c->ci / c->groups);
+    if (from->op == NI_OP_CONV && is_depthwise(&from->attr.conv))
+        cost += (int64_t)from->attr.conv.kh * from->attr.conv.kw;
+    return cost;
+}
+
+static int by_cost(const void *left, const void *right) {
+    const dear *a = left, *b = right;
+    if (a->freed != b->freed) return a->freed ? -1 : 1;
+    if (a->cost != b->cost) return a->cost < b->cost ? -1 : 1;
+    return (a->step > b->step) - (a->step < b->step);
+}
+
+/* Of all bytes of dear convolutions the program's share: those first that are cheapest for the
+ * bytes that they free. */
+static nas_status choose(maker *m, const ni_position *list, uint32_t count) {
+    ni_program *p = m->p;
+    uint32_t *first = ni_calloc(p->context, p->capacity + (size_t)1, sizeof *first);
+    uint32_t *last = ni_calloc(p->context, p->capacity + (size_t)1, sizeof *last);
+    dear *all = ni_calloc(p->context, count + (size_t)1, sizeof *all);
+    nas_status status = first && last && all ? NAS_OK : NAS_E_MEMORY;
+    size_t n = 0, bytes = 0, chosen = 0;
+    for (uint32_t i = 0; i < count && status >= 0; i++) {
+        const ni_step *reader = &p->steps[list[i].step];
+        const uint32_t at = m->level[list[i].step];
+        for (uint32_t k = 0; k < reader->n_in; k++) {
+            const uint32_t in = reader->in[k];
+            if (in == NI_NONE) continue;
+            if (!is_norm_gradient(reader) && last[in] < at) last[in] = at;
+            if (is_norm_gradient(reader) && (first[in] == 0 || first[in] > at)) first[in] = at;
+        }
+    }
+    for (uint32_t i = 0; i < count && status >= 0; i++) {
+        const uint32_t step = list[i].step;
+        const ni_step *s = &p->steps[step];
+        if (s->op != NI_OP_CONV || first[step] == 0 || is_depthwise(&s->attr.conv)) continue;
+        all[n] = (dear){step, first[step] >= last[step] + FAR, cost_of(p, s),
+                        (size_t)ni_shape_count(s->shape) * p->element};
+        bytes += all[n++].bytes;
+    }
+    if (n > 0) qsort(all, n, sizeof *all, by_cost);
+    for (size_t i = 0; i < n && chosen < bytes / NI_SHARES * p->share; i++) {
+        m->chosen[all[i].step] = true;
+        chosen += all[i].bytes;
+    }
+    ni_free(p->context, first);
+    ni_free(p->context, last);
+    ni_free(p->context, all);
+    return status;
+}
+
 nas_status ni_make_again(ni_program *p, uint32_t *level, ni_position *list, uint32_t *n) {
     uint32_t count = *n;
     maker m = {.p = p, .level = level, .list = list, .n = n};
     m.last = ni_calloc(p->context, p->capacity + (size_t)1, sizeof *m.last);
     m.first = ni_calloc(p->context, p->capacity + (size_t)1, sizeof *m.first);
     m.copies = ni_calloc(p->context, p->capacity + (size_t)1, sizeof *m.copies);
-    nas_status status = m.last && m.first && m.copies ? NAS_OK : NAS_E_MEMORY;
+    m.chosen = ni_calloc(p->context, p->capacity + (size_t)1, sizeof *m.chosen);
+    nas_status status = m.last && m.first && m.copies && m.chosen ? NAS_OK : NAS_E_MEMORY;
+    if (status >= 0 && p->again == NI_AGAIN_MOST) status = choose(&m, list, count);
     for (uint32_t i = 0; i < count && status >= 0; i++) {
         const ni_step *reader = &p->steps[list[i].step];
         for (uint32_t k = 0; k < reader->n_in; k++)
@@ -157,5 +229,6 @@ nas_status ni_make_again(ni_program *p, uint32_t *level, ni_position *list, uint
     ni_free(p->context, m.last);
     ni_free(p->context, m.first);
     ni_free(p->context, m.copies);
+    ni_free(p->context, m.chosen);
     return status;
 }

@@ -243,7 +243,7 @@ fail:
 }
 
 /* Keeping is quicker than making again, by a tenth at most; a plan of no more than this keeps. A
- * larger one makes again what is cheap, and half of the convolutions. */
+ * larger one makes again what is cheap, and the usual share of the other convolutions. */
 enum { KEPT_BYTES = 1 << 30 };
 
 nas_status ni_program_create(ni_program **out, nas_graph *g, const ni_output *outputs, uint32_t n,
@@ -260,7 +260,8 @@ nas_status ni_program_create(ni_program **out, nas_graph *g, const ni_output *ou
     for (uint32_t way = 0; way < NI_AGAIN_MOST + NI_SHARES; way++) {
         ni_program *next;
         const ni_again again = way < NI_AGAIN_MOST ? (ni_again)way : NI_AGAIN_MOST;
-        NI_GOTO(fail, make_plan(&next, g, outputs, n, options, again, way - again + 1));
+        const uint32_t share = again < NI_AGAIN_MOST ? 0 : limit ? way - again + 1 : NI_USUAL_SHARE;
+        NI_GOTO(fail, make_plan(&next, g, outputs, n, options, again, share));
         if (p && next->memory_bytes >= p->memory_bytes) {
             ni_program_free(next);
         } else {
@@ -268,7 +269,8 @@ nas_status ni_program_create(ni_program **out, nas_graph *g, const ni_output *ou
             p = next;
         }
         if (options->no_fusion) break;
-        if (limit ? ni_program_bytes(p) <= limit : p->share >= 2 || p->memory_bytes <= KEPT_BYTES)
+        if (limit ? ni_program_bytes(p) <= limit
+                  : again == NI_AGAIN_MOST || p->memory_bytes <= KEPT_BYTES)
             break;
     }
     if (limit && ni_program_bytes(p) > limit) {

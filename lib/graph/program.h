@@ -45,7 +45,7 @@ typedef struct ni_step {
     uint32_t group;  /* NI_NONE: it runs alone */
     uint32_t slot;   /* when it runs: all steps of a group at once */
     bool local;      /* of roots: it lives in a lane's scratch, some images at a time */
-    char *given;     /* of roots, during a run: the caller's buffer, which it is computed in; NULL */
+    char *given; /* of roots, during a run: the caller's buffer, which it is computed in; NULL */
     /* Scratch: for all lanes, from p->scratch + shared on; in it, from its shared_bytes on, `parts`
      * results that are joined at the end; and of each lane. */
     size_t shared, shared_bytes, part_bytes, lane_bytes;
@@ -79,7 +79,7 @@ typedef enum {
     NI_AGAIN_CHEAP, /* what is about as cheap to make as to read from memory */
     NI_AGAIN_MOST   /* convolutions too, a share of them */
 } ni_again;
-enum { NI_SHARES = 4 };
+enum { NI_SHARES = 8, NI_USUAL_SHARE = 3 };
 
 struct ni_program {
     nas_context *context;
@@ -93,7 +93,7 @@ struct ni_program {
     uint32_t *order;            /* of the steps that run */
     uint32_t n_order;
     ni_again again;   /* what may be made again instead of kept */
-    uint32_t share; /* of NI_SHARES, of the convolutions */
+    uint32_t share;   /* of NI_SHARES, of the convolutions */
     bool frozen, ran; /* what is fixed is kept from run to run; and there */
     int64_t images;   /* the batch, where steps may run some images at a time; 0 */
     ni_group *groups;
@@ -107,7 +107,8 @@ struct ni_program {
     size_t memory_bytes, constant_bytes, scratch_bytes, shared_bytes, lane_bytes;
     uint32_t lanes;
     const ni_run *run;
-    /* The first index that is none, of an embedding: it ends the run. step: NI_NONE where all are. */
+    /* The first index that is none, of an embedding: it ends the run. step: NI_NONE where all are.
+     */
     struct {
         uint32_t step;
         int64_t at;
@@ -234,14 +235,16 @@ void ni_run_group(ni_program *p, const ni_group *g);
 #define NI_EXEC_SCRATCH(X)                                                                         \
     X(none)                                                                                        \
     X(elements)                                                                                    \
-    X(rows) X(outer) X(conv) X(conv_dw) X(matmul) X(pool) X(sum) X(bn_sums) X(bn_rows) X(affine)   \
+    X(rows)                                                                                        \
+    X(outer) X(conv) X(conv_dw) X(matmul) X(pool) X(sum) X(bn_sums) X(bn_rows) X(affine)           \
         X(mul_row) X(loss) X(add) X(norm_sum) X(mul_image) X(resize)
 #define NI_EXEC_PREPARE(X) X(conv) X(affine) X(bn_normalize) X(bn_dx) X(mul_image) X(embed)
 #define NI_EXEC_RANGE(X)                                                                           \
     X(conv)                                                                                        \
     X(conv_dx)                                                                                     \
-    X(conv_dw) X(matmul) X(pool) X(add) X(elements) X(affine) X(mul_row) X(sum) X(broadcast)       \
-        X(concat) X(slice) X(pad) X(bn_stats) X(bn_normalize) X(bn_dsums) X(bn_dx) X(softmax)      \
+    X(conv_dw)                                                                                     \
+    X(matmul) X(pool) X(add) X(elements) X(affine) X(mul_row) X(sum) X(broadcast) X(concat)        \
+        X(slice) X(pad) X(bn_stats) X(bn_normalize) X(bn_dsums) X(bn_dx) X(softmax)                \
             X(dropout_mask) X(norm_sum) X(mul_image) X(layer_norm) X(resize) X(embed)
 #define NI_EXEC_FINISH(X)        X(conv_dw) X(sum) X(bn_stats) X(bn_dsums)
 #define NI_EXEC_RUN(X)           X(cross_entropy) X(target) X(counted) X(correct) X(bn_vectors) X(embed_dx)
