@@ -108,9 +108,10 @@ static void make_block(const ni_conv_job *j, ni_tile_job *tile, int64_t vectors,
     const ni_tile *tiles =
         p->winograd ? NI_SIMD(winograd_tiles)[vectors - 1] : NI_SIMD(direct_tiles)[vectors - 1];
     const int64_t n = ceil_div(units, p->tile_pixels[vectors - 1]);
-    for (int64_t t = 0; t < n; t++) {
-        const int64_t start = part_start(units, n, t), size = part_start(units, n, t + 1) - start;
+    const int64_t each_tile = short_quotient(units, n), longer = units - n * each_tile;
+    for (int64_t t = 0, start = 0, size; t < n; t++, start += size) {
         const int64_t at = (pixel + start * each * p->phases) * p->out_c + channel;
+        size = each_tile + (t < longer);
         tiles[size - 1](tile, start * tile->x_stride, j->out + at, j->mask ? j->mask + at : NULL,
                         least(columns - start * each, size * each));
     }

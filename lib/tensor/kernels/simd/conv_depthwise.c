@@ -35,30 +35,32 @@ typedef struct {
 /* Stores sums in registers, each pixel as the job says; whole vectors only. */
 V_INLINE void store_pixels(const int pixels, const ni_tile_job *job, int64_t k, const vector *sum,
                            float *y, const float *mask) {
+    const int64_t stride = job->y_stride; /* once: a vector may be stored to anything, says C */
+    const bool add = job->add;
     if (mask) {
         const bool scaled = job->mask_scale != NULL;
         const vector scale = scaled ? v_load(job->mask_scale + k) : v_zero();
         const vector shift = scaled ? v_load(job->mask_shift + k) : v_zero();
         const vector high = v_set(scaled ? job->mask_high : INFINITY);
         V_EACH (p, pixels) {
-            const vector m = v_load(mask + p * job->y_stride);
+            const vector m = v_load(mask + p * stride);
             vector v;
             if (scaled)
                 v = v_inside(v_fma(m, scale, shift), high, sum[p]);
             else
                 v = v_positive(m, sum[p]);
-            float *to = y + p * job->y_stride;
-            if (job->add)
+            float *to = y + p * stride;
+            if (add)
                 v_store(to, v + v_load(to));
             else
                 v_store(to, v);
         }
-    } else if (job->add) {
+    } else if (add) {
         V_EACH (p, pixels)
-            v_store(y + p * job->y_stride, sum[p] + v_load(y + p * job->y_stride));
+            v_store(y + p * stride, sum[p] + v_load(y + p * stride));
     } else {
         V_EACH (p, pixels)
-            v_store(y + p * job->y_stride, sum[p]);
+            v_store(y + p * stride, sum[p]);
     }
 }
 
@@ -187,7 +189,8 @@ static const tap_tile_function tap_tiles[PIXELS] = {
 
 static void columns_by_rows(const row_job *job, const row_tile_function *tiles, int64_t columns,
                             float *y, const float *mask) {
-    const int64_t n = ceil_div(columns, PIXELS), each = columns / n, longer = columns % n;
+    const int64_t n = ceil_div(columns, PIXELS), each = short_quotient(columns, n);
+    const int64_t longer = columns - n * each;
     if (longer) tiles[each](job, 0, longer, y, mask);
     tiles[each - 1](job, longer * (each + 1), n - longer, y, mask);
 }

@@ -248,7 +248,7 @@ void NI_SIMD(depthwise_gradient)(const ni_conv *c, uint32_t flags, const ni_conv
                 const float **x_at = &w.x_at[(r - from) * c->kh + ky];
                 *x_at = w.zeros;
                 if (at < 0 || at >= c->h) continue;
-                const int64_t whole = image * c->h + at, slot = at % p.ring;
+                const int64_t whole = image * c->h + at, slot = short_rest(at, p.ring);
                 float *near = w.x + slot * p.x_row;
                 if (w.tags[slot] != whole)
                     NI_SIMD(read_row)(&from_x, whole, -c->pw, p.pixels, near);

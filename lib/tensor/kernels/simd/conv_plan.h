@@ -78,6 +78,7 @@ static inline bool ni_tap_offset(const ni_conv_plan *p, int64_t phase, int64_t t
 }
 
 static inline int64_t ni_phase_columns(const ni_conv_plan *p, int64_t phase) {
+    if (p->phases == 1) return p->out_w;
     return ceil_div(most(p->out_w - phase, 0), p->phases);
 }
 

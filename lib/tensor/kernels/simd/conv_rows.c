@@ -1,6 +1,14 @@
 /* Rows of images on their way into a convolution: see simd.h. */
 #include "simd.h"
 
+/* Few, around an image: less than a call takes. */
+static inline void zeros_at(float *to, int64_t n) {
+    int64_t i = 0;
+    for (; i + V_WIDTH <= n; i += V_WIDTH)
+        v_store(to + i, v_zero());
+    if (i < n) v_store_part(to + i, v_zero(), n - i);
+}
+
 /* n elements, the same done to all. */
 static void copy(const float *x, float *to, int64_t n, bool relu) {
     int64_t i = 0;
@@ -95,7 +103,7 @@ void NI_SIMD(read_row)(const ni_row_source *s, int64_t row, int64_t left, int64_
     const int64_t c = s->c, zeros = least(most(-left, 0), pixels), from = left + zeros;
     const int64_t inside = most(least(pixels - zeros, s->w - from), 0);
     const int64_t at = (row * s->w + from) * c, rest = pixels - zeros - inside;
-    memset(to, 0, (size_t)(zeros * c) * sizeof(float));
+    zeros_at(to, zeros * c);
     to += zeros * c;
     if (inside > 0) {
         if (s->scale)
@@ -103,7 +111,7 @@ void NI_SIMD(read_row)(const ni_row_source *s, int64_t row, int64_t left, int64_
         else
             copy(s->x + at, to, inside * c, s->relu);
     }
-    memset(to + inside * c, 0, (size_t)(rest * c) * sizeof(float));
+    zeros_at(to + inside * c, rest * c);
 }
 
 /* What is read of a channel vector: where it is, and what is done to it. */

@@ -6,9 +6,9 @@ static bool source_row(const ni_conv_plan *p, int64_t out, int64_t ky, int64_t *
     const ni_conv *c = p->c;
     int64_t at = p->gradient ? out + c->ph - ky * c->dh : out * c->sh - c->ph + ky * c->dh;
     if (at < 0) return false;
-    if (p->gradient) {
-        if (at % c->sh) return false;
-        at /= c->sh;
+    if (p->gradient && c->sh > 1) {
+        if (short_rest(at, c->sh)) return false;
+        at = short_quotient(at, c->sh);
     }
     *row = at;
     return at < p->h;
@@ -98,7 +98,7 @@ static void make_runs(const ni_conv_plan *p, ni_run *runs, int64_t *starts) {
 
 static const float *fetch_row(const ni_conv_job *j, int64_t image, int64_t row) {
     const ni_conv_plan *p = &j->p;
-    const int64_t whole = image * p->h + row, slot = row % p->ring;
+    const int64_t whole = image * p->h + row, slot = short_rest(row, p->ring);
     float *to = j->w.rows + slot * p->row;
     if (!j->buffered) return j->from.x + whole * p->w * p->channels;
     if (j->w.tags[slot] == whole) return to;
@@ -110,9 +110,9 @@ static const float *fetch_row(const ni_conv_job *j, int64_t image, int64_t row) 
     return to;
 }
 
-static void make_row(const ni_conv_job *j, int64_t r) {
+/* Row r of all, which is row `out` of its image. */
+static void make_row(const ni_conv_job *j, int64_t r, int64_t image, int64_t out) {
     const ni_conv_plan *p = &j->p;
-    const int64_t image = r / p->out_h, out = r % p->out_h;
     int64_t n = 0;
     for (int64_t ky = 0; ky < p->c->kh; ky++) {
         int64_t row;
@@ -147,13 +147,14 @@ void NI_SIMD(conv_run)(ni_conv_job *j, int64_t r0, int64_t r1, void *scratch) {
     const int64_t piece = p->pointwise ? POINTWISE_PIXELS
                           : moments    ? most(4096 / (p->out_w * p->out_c), 1) * p->out_w
                                        : last - first;
+    int64_t row = r0, image = r0 / p->out_h, out = r0 % p->out_h;
     for (int64_t at = first, next; at < last; at = next) {
         next = least(at + piece, last);
-        if (p->pointwise)
-            make_pixels(j, at, next - at);
-        else
-            for (int64_t r = at / p->out_w; r < next / p->out_w; r++)
-                make_row(j, r);
+        if (p->pointwise) make_pixels(j, at, next - at);
+        for (; !p->pointwise && row * p->out_w < next; row++) {
+            make_row(j, row, image, out);
+            if (++out == p->out_h) out = 0, image++;
+        }
         if (moments) NI_SIMD(add_moments)
         (j->out + at * p->out_c, p->out_c, next - at, at - first, j->fused->mean, j->fused->m2);
     }

@@ -21,6 +21,13 @@ static inline int64_t most(int64_t a, int64_t b) {
 static inline int64_t ceil_div(int64_t a, int64_t b) {
     return (a + b - 1) / b;
 }
+/* Of what fits 32 bits, as sizes of images do: a third of the time of a division of 64. */
+static inline int64_t short_quotient(int64_t a, int64_t b) {
+    return (int64_t)((uint32_t)a / (uint32_t)b);
+}
+static inline int64_t short_rest(int64_t a, int64_t b) {
+    return (int64_t)((uint32_t)a % (uint32_t)b);
+}
 /* Part i of n parts of `total` that differ by one at most, the longer ones first. */
 static inline int64_t part_start(int64_t total, int64_t n, int64_t i) {
     return total / n * i + least(i, total % n);
