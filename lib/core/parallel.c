@@ -7,15 +7,26 @@
  * How a job ends safely: a worker counts itself in (`inside`) and only then looks whether the job
  * is open; the caller closes the job and only then waits for `inside` to be 0. Both in sequentially
  * consistent order, so that a worker either is waited for or sees the door closed. The job's
- * description is written while the door is closed and nobody is inside. */
+ * description is written while the door is closed and nobody is inside.
+ *
+ * A kernel may wake a worker on the caller's own processor, with others idle, and leave it there
+ * for tens of milliseconds, so that two threads are slower than one. A worker that finds itself on
+ * the processor of the caller or of an earlier worker moves to another one; one that was woken and
+ * has not come is moved by the caller. Threads are not bound to processors: what each may run on
+ * stays the application's choice. */
 #include "private.h"
 
 #define SPIN_SECONDS 40e-6
+#define MOVE_SECONDS 2e-3  /* at most so often, where there are more threads than processors */
+#define COME_SECONDS 50e-6 /* from the call to the first piece of who is awake at once */
 
 typedef struct {
     ni_pool *pool;
     pthread_t thread;
     uint32_t lane;
+    double moved;                    /* when it last left a processor */
+    _Alignas(64) _Atomic int32_t at; /* its processor at its last job; -1 */
+    _Atomic bool asleep;
 } worker;
 
 struct ni_pool {
@@ -28,6 +39,8 @@ struct ni_pool {
     _Alignas(64) _Atomic uint32_t inside;
     _Alignas(64) _Atomic uint32_t generation; /* jobs so far; what workers watch */
     _Atomic uint32_t open, stop, sleepers, caller_sleeps;
+    _Atomic int32_t caller_at; /* its processor; -1 */
+    double woken, moved;       /* when sleepers were called and have not come; were moved */
     _Alignas(64) pthread_mutex_t lock;
     pthread_cond_t wake, done;
     uint32_t n_workers;
@@ -82,6 +95,29 @@ static void leave(ni_pool *pool) {
     }
 }
 
+enum { OTHERS_MOST = 64 }; /* earlier workers that a worker looks at */
+
+/* Before a worker's first piece of a job. */
+static void keep_apart(ni_pool *pool, worker *self) {
+    int32_t taken[1 + OTHERS_MOST];
+    uint32_t n = 0;
+    const int32_t here = ni_processor();
+    taken[n++] = atomic_load_explicit(&pool->caller_at, memory_order_relaxed);
+    bool shared = here == taken[0];
+    for (uint32_t i = 0; i + 1 < self->lane && i < OTHERS_MOST; i++) {
+        taken[n] = atomic_load_explicit(&pool->workers[i].at, memory_order_relaxed);
+        shared |= here == taken[n++];
+    }
+    if (here >= 0 && shared) {
+        const double now = ni_clock();
+        if (now - self->moved > MOVE_SECONDS) {
+            ni_move_thread(self->thread, taken, n);
+            self->moved = now;
+        }
+    }
+    atomic_store_explicit(&self->at, ni_processor(), memory_order_relaxed);
+}
+
 static void *worker_main(void *user) {
     worker *self = user;
     ni_pool *pool = self->pool;
@@ -92,16 +128,21 @@ static void *worker_main(void *user) {
         while (atomic_load(&pool->generation) == seen && !atomic_load(&pool->stop)) {
             if (spin(&turns, &until)) continue;
             pthread_mutex_lock(&pool->lock);
+            atomic_store(&self->asleep, true);
             atomic_fetch_add(&pool->sleepers, 1);
             while (atomic_load(&pool->generation) == seen && !atomic_load(&pool->stop))
                 pthread_cond_wait(&pool->wake, &pool->lock);
             atomic_fetch_sub(&pool->sleepers, 1);
+            atomic_store(&self->asleep, false);
             pthread_mutex_unlock(&pool->lock);
         }
         if (atomic_load(&pool->stop)) return NULL;
         seen = atomic_load(&pool->generation);
         atomic_fetch_add(&pool->inside, 1);
-        if (atomic_load(&pool->open)) work(pool, self->lane);
+        if (atomic_load(&pool->open)) {
+            keep_apart(pool, self);
+            work(pool, self->lane);
+        }
         leave(pool);
         turns = 0;
     }
@@ -122,6 +163,7 @@ static ni_pool *pool_get(nas_context *context) {
         worker *next = &pool->workers[pool->n_workers];
         next->pool = pool;
         next->lane = pool->n_workers + 1;
+        atomic_store(&next->at, -1);
         int error = ni_spawn(&next->thread, worker_main, next);
         if (error) {
             ni_log(context, NAS_LOG_WARNING, "only %u of %u threads could be started: %s",
@@ -154,20 +196,35 @@ void ni_pool_free(nas_context *context) {
     context->pool = NULL;
 }
 
+/* With workers asleep. */
+static void wake(ni_pool *pool, uint32_t sleepers, uint32_t pieces) {
+    const double now = ni_clock();
+    pthread_mutex_lock(&pool->lock);
+    for (uint32_t i = 0; i < sleepers && i + 1 < pieces; i++)
+        pthread_cond_signal(&pool->wake);
+    pthread_mutex_unlock(&pool->lock);
+    if (pool->woken == 0) pool->woken = now;
+    if (now - pool->woken < COME_SECONDS || now - pool->moved < MOVE_SECONDS) return;
+    const int32_t here = atomic_load_explicit(&pool->caller_at, memory_order_relaxed);
+    for (uint32_t i = 0; i < pool->n_workers && i + 1 < pieces; i++)
+        if (atomic_load(&pool->workers[i].asleep))
+            ni_move_thread(pool->workers[i].thread, &here, 1);
+    pool->moved = now;
+}
+
 static void run(ni_pool *pool, uint32_t pieces, ni_body body, void *user) {
     pool->body = body;
     pool->user = user;
     pool->pieces = pieces;
+    atomic_store_explicit(&pool->caller_at, ni_processor(), memory_order_relaxed);
     atomic_store(&pool->next, 0);
     atomic_store(&pool->open, 1);
     atomic_fetch_add(&pool->generation, 1);
     uint32_t sleepers = atomic_load(&pool->sleepers);
-    if (sleepers) {
-        pthread_mutex_lock(&pool->lock);
-        for (uint32_t i = 0; i < sleepers && i + 1 < pieces; i++)
-            pthread_cond_signal(&pool->wake);
-        pthread_mutex_unlock(&pool->lock);
-    }
+    if (sleepers)
+        wake(pool, sleepers, pieces);
+    else
+        pool->woken = 0;
 
     work(pool, 0);
 

@@ -87,6 +87,10 @@ void ni_text_v(ni_text *text, const char *format, va_list arguments) NI_PRINTF(2
 
 void ni_pool_free(nas_context *context);
 uint32_t ni_processors(void);
+int32_t ni_processor(void); /* the one that this thread runs on now; -1: not known */
+/* Moves a thread to another processor than those, if it may run on one; what it may run on stays as
+ * it was. */
+void ni_move_thread(pthread_t thread, const int32_t *taken, uint32_t n);
 
 /* pthread_create with every signal blocked in the new thread; 0 or an errno. */
 int ni_spawn(pthread_t *out, void *(*body)(void *), void *user);

@@ -1,4 +1,5 @@
 /* processor.c: how many processors, which instruction sets, what time. */
+#include <pthread.h>
 #include <sched.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,6 +15,31 @@ uint32_t ni_processors(void) {
     if (n < 1) n = (int)sysconf(_SC_NPROCESSORS_ONLN);
     if (n < 1) n = 1;
     return n > 1024 ? 1024 : (uint32_t)n;
+}
+
+int32_t ni_processor(void) {
+#if defined(__linux__)
+    return sched_getcpu();
+#else
+    return -1;
+#endif
+}
+
+/* The kernel moves a thread at once when its processor is no longer allowed, and leaves it there
+ * when it is again. */
+void ni_move_thread(pthread_t thread, const int32_t *taken, uint32_t n) {
+#if defined(__linux__)
+    cpu_set_t allowed, rest;
+    if (pthread_getaffinity_np(thread, sizeof allowed, &allowed) != 0) return;
+    rest = allowed;
+    for (uint32_t i = 0; i < n; i++)
+        if (taken[i] >= 0 && taken[i] < CPU_SETSIZE) CPU_CLR((size_t)taken[i], &rest);
+    if (CPU_COUNT(&rest) == 0 || CPU_EQUAL(&rest, &allowed)) return;
+    if (pthread_setaffinity_np(thread, sizeof rest, &rest) != 0) return;
+    (void)pthread_setaffinity_np(thread, sizeof allowed, &allowed);
+#else
+    (void)thread, (void)taken, (void)n;
+#endif
 }
 
 bool ni_isa_available(int32_t isa) {

@@ -9,7 +9,10 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include "core/core.h"
 
@@ -98,6 +101,51 @@ static void back_to_back_and_after_sleep(void **state) {
         run_and_check(context, 12, 3, 5);
     }
     nas_context_free(context);
+}
+
+/* What each thread of this process may run on, as the kernel's text: the same for all? */
+static bool affinities_equal(void) {
+    DIR *tasks = opendir("/proc/self/task");
+    char first[4096] = "", line[4096];
+    bool equal = true;
+    if (!tasks) return true;
+    for (struct dirent *task; (task = readdir(tasks));) {
+        char path[sizeof task->d_name + 32];
+        if (task->d_name[0] == '.') continue;
+        snprintf(path, sizeof path, "/proc/self/task/%s/status", task->d_name);
+        FILE *status = fopen(path, "r");
+        while (status && fgets(line, sizeof line, status)) {
+            if (strncmp(line, "Cpus_allowed_list:", 18) != 0) continue;
+            if (!first[0]) memcpy(first, line, sizeof first);
+            equal = equal && strcmp(first, line) == 0;
+        }
+        if (status) fclose(status);
+    }
+    closedir(tasks);
+    return equal;
+}
+
+/* Workers that share a processor with the caller are moved to others, and stay free to run where
+ * they might before: on one processor, and on all. */
+static void threads_stay_unbound(void **state) {
+    (void)state;
+    cpu_set_t all, one;
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    CPU_ZERO(&one);
+    for (size_t i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; i++)
+        if (CPU_ISSET(i, &all)) CPU_SET(i, &one);
+    for (int narrow = 0; narrow < 2; narrow++) {
+        assert_int_equal(sched_setaffinity(0, sizeof all, narrow ? &one : &all), 0);
+        nas_context *context = context_with(4);
+        for (int round = 0; round < 20; round++) {
+            for (int i = 0; i < 20; i++) /* each job long enough that who sleeps is waited for */
+                run_and_check(context, 12, 4, 20000);
+            assert_true(affinities_equal());
+            nanosleep(&(struct timespec){0, 2000000L}, NULL);
+        }
+        nas_context_free(context);
+        assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+    }
 }
 
 static void in_serial_it_stays_in_its_thread(void **state) {
@@ -208,6 +256,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_piece_runs_once),
         cmocka_unit_test(back_to_back_and_after_sleep),
+        cmocka_unit_test(threads_stay_unbound),
         cmocka_unit_test(in_serial_it_stays_in_its_thread),
         cmocka_unit_test(several_threads_may_call_at_once),
         cmocka_unit_test(threads_talk),
