@@ -25,36 +25,48 @@ typedef struct {
     ni_program *p;
     const ni_step *s;
     const ni_group *g;
+    uint32_t pieces;
 } job;
 
 static void alone_piece(void *user, uint32_t piece, uint32_t lane) {
     const job *j = user;
     ni_lane l = {j->p, NULL, 0, lane_memory(j->p, lane), false};
     int64_t from, to;
-    ni_piece_range(j->s->units, j->s->pieces, piece, &from, &to);
+    ni_piece_range(j->s->units, j->pieces, piece, &from, &to);
     ni_ops[j->s->op].range(&l, j->s, from, to, piece);
 }
 
-/* An own convolution makes each row from the same sums wherever the rows are cut: one thread alone
- * need not cut them. (Others may treat the end of a piece in another way than its middle.) */
+/* An own convolution makes each row from the same sums wherever the rows are cut. (Others may treat
+ * the end of a piece in another way than its middle.) */
 static bool rows_are_apart(const ni_step *s) {
     return (s->op == NI_OP_CONV || s->op == NI_OP_CONV_DX) && s->way == NI_OWN;
 }
 
+/* So these may be cut as suits the threads: alike for each, and not so short that the rows that
+ * neighbouring pieces both read take most of the time. */
+static uint32_t pieces_for(const ni_step *s, uint32_t lanes) {
+    enum { APART = 4 }; /* rows of a piece for each row that it reads beside its own */
+    if (!rows_are_apart(s) || s->pieces < 2) return s->pieces;
+    const ni_conv *c = &s->attr.conv;
+    const int64_t beside = (int64_t)(c->kh - 1) * c->dh;
+    int64_t each = ((int64_t)s->pieces + lanes - 1) / lanes;
+    if (beside && each > s->units / (APART * beside * lanes))
+        each = s->units / (APART * beside * lanes);
+    if (each < 1) each = 1;
+    if (lanes == 1) each = 1;
+    return (uint32_t)(each * lanes < s->units ? each * lanes : s->units);
+}
+
 void ni_run_alone(ni_program *p, const ni_step *s) {
     const ni_op_info *info = &ni_ops[s->op];
-    job j = {p, s, NULL};
+    job j = {p, s, NULL, 0};
     if (info->run) {
         info->run(p, s);
         return;
     }
     if (info->prepare && !(s->prepared && p->ran)) info->prepare(p, s);
-    if (rows_are_apart(s) && ni_lanes(p->context) == 1) {
-        ni_lane l = {p, NULL, 0, lane_memory(p, 0), false};
-        info->range(&l, s, 0, s->units, 0);
-    } else {
-        ni_parallel(p->context, s->pieces, alone_piece, &j);
-    }
+    j.pieces = pieces_for(s, ni_lanes(p->context));
+    ni_parallel(p->context, j.pieces, alone_piece, &j);
     if (info->finish) info->finish(p, s);
 }
 
@@ -119,7 +131,7 @@ static void group_piece(void *user, uint32_t piece, uint32_t lane) {
 }
 
 void ni_run_group(ni_program *p, const ni_group *g) {
-    job j = {p, NULL, g};
+    job j = {p, NULL, g, 0};
     ni_parallel(p->context, g->n, prepare_step, &j);
     ni_parallel(p->context, g->pieces, group_piece, &j);
     if (g->n_finish) ni_parallel(p->context, g->n_finish, finish_step, &j);
