@@ -16,9 +16,10 @@
  * stays the application's choice. */
 #include "private.h"
 
-#define SPIN_SECONDS 40e-6
-#define MOVE_SECONDS 2e-3  /* at most so often, where there are more threads than processors */
-#define COME_SECONDS 50e-6 /* from the call to the first piece of who is awake at once */
+#define SPIN_SECONDS  100e-6
+#define MOVE_SECONDS  2e-3   /* at most so often, where there are more threads than processors */
+#define COME_SECONDS  30e-6  /* from the call to the first piece of who is awake at once */
+#define AGAIN_SECONDS 300e-6 /* between two such moves */
 
 typedef struct {
     ni_pool *pool;
@@ -204,7 +205,7 @@ static void wake(ni_pool *pool, uint32_t sleepers, uint32_t pieces) {
         pthread_cond_signal(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
     if (pool->woken == 0) pool->woken = now;
-    if (now - pool->woken < COME_SECONDS || now - pool->moved < MOVE_SECONDS) return;
+    if (now - pool->woken < COME_SECONDS || now - pool->moved < AGAIN_SECONDS) return;
     const int32_t here = atomic_load_explicit(&pool->caller_at, memory_order_relaxed);
     for (uint32_t i = 0; i < pool->n_workers && i + 1 < pieces; i++)
         if (atomic_load(&pool->workers[i].asleep))
