@@ -79,7 +79,7 @@ typedef enum {
     NI_AGAIN_CHEAP, /* what is about as cheap to make as to read from memory */
     NI_AGAIN_MOST   /* convolutions too, a share of them */
 } ni_again;
-enum { NI_SHARES = 8, NI_USUAL_SHARE = 3 };
+enum { NI_SHARES = 16, NI_USUAL_SHARE = 5 };
 
 struct ni_program {
     nas_context *context;

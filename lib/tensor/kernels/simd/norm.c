@@ -177,7 +177,7 @@ static void scale_shift(const void *x_, const void *scale_, const void *shift_, 
 }
 
 /* y = the sum of x[j] * scale[j] + shift[j], of some channels. */
-enum { SUM_WIDTH = 256 };
+enum { SUM_WIDTH = 256, SUM_TERMS = 4, SUM_NEAR = 4096 };
 typedef struct {
     const void *const *x, *const *scale;
     uint32_t terms;
@@ -188,27 +188,51 @@ typedef struct {
     float one[SUM_WIDTH];
 } sum_job;
 
-/* All terms are read before y is written. The number of terms is a constant where it is small. */
-V_INLINE void sum_rows(const sum_job *job, const uint32_t terms, float *y) {
-    enum { NEAR = 4 };
-    const float *x[NEAR], *scale[NEAR];
-    const int64_t first = job->first;
-    for (uint32_t j = 0; j < terms && j < NEAR; j++) {
-        x[j] = (const float *)job->x[j] + first;
-        scale[j] = job->scale[j] ? (const float *)job->scale[j] + first : job->one;
+/* From `from` on, or from the shifts, to y; the number of terms is a constant. */
+V_INLINE void sum_some(const sum_job *job, uint32_t j0, const uint32_t terms, int64_t at,
+                       int64_t end, const float *from, float *y, const bool relu) {
+    const float *x[SUM_TERMS], *scale[SUM_TERMS];
+    for (uint32_t j = 0; j < terms; j++) {
+        const float *by = job->scale[j0 + j];
+        x[j] = (const float *)job->x[j0 + j] + job->first + at;
+        scale[j] = by ? by + job->first : job->one;
     }
-    for (int64_t at = job->at; at < job->end; at += job->c)
+    for (int64_t i = 0; i < end - at; i += job->c)
         COLUMNS(job->width, {
-            vector v = v_load_part(job->shift + k, n);
-            for (uint32_t j = 0; j < terms && j < NEAR; j++)
-                v = v_fma(v_load_part(x[j] + at + k, n), v_load_part(scale[j] + k, n), v);
-            for (uint32_t j = NEAR; j < terms; j++) {
-                const float *by = job->scale[j] ? (const float *)job->scale[j] + first : job->one;
-                v = v_fma(v_load_part((const float *)job->x[j] + first + at + k, n),
-                          v_load_part(by + k, n), v);
-            }
-            v_store_part(y + at + k, job->relu ? v_relu(v) : v, n);
+            vector v = v_load_part(from ? from + i + k : job->shift + k, n);
+            for (uint32_t j = 0; j < terms; j++)
+                v = v_fma(v_load_part(x[j] + i + k, n), v_load_part(scale[j] + k, n), v);
+            v_store_part(y + i + k, relu ? v_relu(v) : v, n);
         });
+}
+
+static void sum_terms(const sum_job *job, uint32_t j0, uint32_t terms, int64_t at, int64_t end,
+                      const float *from, float *y, bool relu) {
+    if (terms == 1)
+        sum_some(job, j0, 1, at, end, from, y, relu);
+    else if (terms == 2)
+        sum_some(job, j0, 2, at, end, from, y, relu);
+    else if (terms == 3)
+        sum_some(job, j0, 3, at, end, from, y, relu);
+    else
+        sum_some(job, j0, SUM_TERMS, at, end, from, y, relu);
+}
+
+/* Few terms at a time: the processor follows only so many streams of memory. What is summed waits
+ * near it, for y may be one of the terms. */
+static void sum_rows(const sum_job *job, float *y) {
+    float near[SUM_NEAR] __attribute__((aligned(64)));
+    const int64_t rows = most((SUM_NEAR - job->width) / job->c, 0) + 1;
+    for (int64_t at = job->at, end; at < job->end; at = end) {
+        end = least(at + rows * job->c, job->end);
+        const float *from = NULL;
+        for (uint32_t j = 0; j < job->terms; j += SUM_TERMS) {
+            const uint32_t n = job->terms - j < SUM_TERMS ? job->terms - j : SUM_TERMS;
+            const bool last = j + n == job->terms;
+            sum_terms(job, j, n, at, end, from, last ? y + at : near, last && job->relu);
+            from = near;
+        }
+    }
 }
 
 static void scale_shift_sum(const void *const *x, const void *const *scale,
@@ -224,16 +248,7 @@ static void scale_shift_sum(const void *const *x, const void *const *scale,
         for (uint32_t j = 0; j < terms; j++)
             for (int64_t k = 0; scale[j] && k < job.width; k++)
                 job.shift[k] += ((const float *)shift[j])[job.first + k];
-        if (terms == 1)
-            sum_rows(&job, 1, y);
-        else if (terms == 2)
-            sum_rows(&job, 2, y);
-        else if (terms == 3)
-            sum_rows(&job, 3, y);
-        else if (terms == 4)
-            sum_rows(&job, 4, y);
-        else
-            sum_rows(&job, terms, y);
+        sum_rows(&job, y);
     }
 }
 
