@@ -133,26 +133,36 @@ typedef void (*row_tile_function)(const row_job *j, int64_t at, int64_t count, f
     X(1, taps, dilation, stride) X(2, taps, dilation, stride) X(3, taps, dilation, stride)         \
     X(4, taps, dilation, stride) X(5, taps, dilation, stride) X(6, taps, dilation, stride)         \
     X(7, taps, dilation, stride) X(8, taps, dilation, stride)
-ROW_TILES(ROW_TILE, 3, 1, 1) ROW_TILES(ROW_TILE, 5, 1, 1) ROW_TILES(ROW_TILE, 7, 1, 1)
+ROW_TILES(ROW_TILE, 1, 1, 1) ROW_TILES(ROW_TILE, 2, 1, 1) ROW_TILES(ROW_TILE, 3, 1, 1)
+ROW_TILES(ROW_TILE, 4, 1, 1) ROW_TILES(ROW_TILE, 5, 1, 1) ROW_TILES(ROW_TILE, 7, 1, 1)
 ROW_TILES(ROW_TILE, 3, 2, 1) ROW_TILES(ROW_TILE, 5, 2, 1)
 ROW_TILES(ROW_TILE, 3, 1, 2) ROW_TILES(ROW_TILE, 5, 1, 2)
-/* plain, dilated by 2, stride 2; 3, 5 and 7 taps */
-static const row_tile_function row_tiles[3][3][PIXELS] = {
-    {{ROW_TILES(ROW_NAME, 3, 1, 1)}, {ROW_TILES(ROW_NAME, 5, 1, 1)}, {ROW_TILES(ROW_NAME, 7, 1, 1)}},
-    {{ROW_TILES(ROW_NAME, 3, 2, 1)}, {ROW_TILES(ROW_NAME, 5, 2, 1)}, {NULL}},
-    {{ROW_TILES(ROW_NAME, 3, 1, 2)}, {ROW_TILES(ROW_NAME, 5, 1, 2)}, {NULL}},
+/* Of so many taps: next to each other, dilated by 2, stride 2. */
+static const row_tile_function row_tiles[3][ROW_TAPS + 1][PIXELS] = {
+    {{NULL},
+     {ROW_TILES(ROW_NAME, 1, 1, 1)}, {ROW_TILES(ROW_NAME, 2, 1, 1)}, {ROW_TILES(ROW_NAME, 3, 1, 1)},
+     {ROW_TILES(ROW_NAME, 4, 1, 1)}, {ROW_TILES(ROW_NAME, 5, 1, 1)}, {NULL},
+     {ROW_TILES(ROW_NAME, 7, 1, 1)}},
+    {{NULL}, {NULL}, {NULL}, {ROW_TILES(ROW_NAME, 3, 2, 1)}, {NULL}, {ROW_TILES(ROW_NAME, 5, 2, 1)},
+     {NULL}, {NULL}},
+    {{NULL}, {NULL}, {NULL}, {ROW_TILES(ROW_NAME, 3, 1, 2)}, {NULL}, {ROW_TILES(ROW_NAME, 5, 1, 2)},
+     {NULL}, {NULL}},
 };
 /* clang-format on */
 
-/* The tiles for the rows of this convolution; NULL: there are none. */
-static const row_tile_function *find_row_tiles(const ni_conv_plan *p) {
-    const ni_conv *c = p->c;
-    if (c->kw < 3 || c->kw > 7 || c->kw % 2 == 0) return NULL;
-    int which = -1;
-    if (c->sw == 1 && (c->dw == 1 || c->dw == 2)) which = c->dw - 1;
-    if (c->sw == 2 && c->dw == 1 && !p->gradient) which = 2;
-    if (which < 0) return NULL;
-    const row_tile_function *tiles = row_tiles[which][(c->kw - 3) / 2];
+/* The tiles for the taps of a phase, which are equally far apart; NULL: there are none. Where a
+ * gradient has phases, each has some of the kernel's columns, next to each other in the source. */
+static const row_tile_function *find_row_tiles(const ni_conv_plan *p, const ni_run *runs,
+                                               int64_t taps) {
+    if (taps < 1 || taps > ROW_TAPS) return NULL;
+    const int64_t apart = taps > 1 ? runs[1].offset - runs[0].offset : 1;
+    const row_tile_function *tiles;
+    if (p->x_step == 1 && apart <= 2)
+        tiles = row_tiles[apart - 1][taps];
+    else if (p->x_step == 2 && apart == 1)
+        tiles = row_tiles[2][taps];
+    else
+        return NULL;
     return tiles[0] ? tiles : NULL;
 }
 
@@ -219,7 +229,7 @@ void NI_SIMD(depthwise_columns)(const ni_conv_job *j, int64_t phase, int64_t col
     const int64_t c = p->channels, width = padded(c), to = pixel * c;
     const ni_run *runs = j->w.runs + j->w.starts[phase];
     const int64_t n_runs = j->w.starts[phase + 1] - j->w.starts[phase];
-    const row_tile_function *tiles = find_row_tiles(p);
+    const row_tile_function *tiles = find_row_tiles(p, runs, n_runs);
     const float *mask = j->mask ? j->mask + to : NULL;
     row_job job;
     if (columns == 0) return;
