@@ -30,7 +30,7 @@ typedef struct {
     const int8_t *tile_pixels;
 } ni_conv_plan;
 
-enum { POINTWISE_PIXELS = 96 };
+enum { POINTWISE_PIXELS = 96, FAR_PIECES = 8 };
 
 typedef struct {
     const float *x;

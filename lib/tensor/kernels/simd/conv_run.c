@@ -144,7 +144,8 @@ void NI_SIMD(conv_run)(ni_conv_job *j, int64_t r0, int64_t r1, void *scratch) {
         j->w.tags[i] = -1;
     /* Moments are taken while what was made is still near. */
     const bool moments = !p->gradient && j->fused && j->fused->mean;
-    const int64_t piece = p->pointwise ? POINTWISE_PIXELS
+    const bool near = j->buffered || p->blocks > 1 || moments; /* what is read stays near */
+    const int64_t piece = p->pointwise ? (near ? 1 : FAR_PIECES) * POINTWISE_PIXELS
                           : moments    ? most(4096 / (p->out_w * p->out_c), 1) * p->out_w
                                        : last - first;
     int64_t row = r0, image = r0 / p->out_h, out = r0 % p->out_h;
