@@ -250,6 +250,32 @@ static void test_fusion(void **state) {
     trainer_stop(&single);
 }
 
+/* The less memory, the more is made again: what comes out is the same to rounding, and what is
+ * taken stays below the limit. */
+enum { LEAST_PERCENT = 55 };
+static void test_again(void **state) {
+    trainer kept;
+    size_t last;
+    (void)state;
+    trainer_start(&kept, 2, NI_F64, NI_TRAIN, NULL);
+    OK(trainer_run(&kept, 0));
+    last = ni_program_bytes(kept.program);
+    for (size_t percent = 95; percent >= LEAST_PERCENT; percent -= 5) {
+        ni_plan_options less = {.isa = NAS_ISA_BEST};
+        trainer t;
+        less.memory_limit = ni_program_bytes(kept.program) / 100 * percent;
+        trainer_start(&t, 2, NI_F64, NI_TRAIN, &less);
+        OK(trainer_run(&t, 0));
+        assert_true(ni_program_bytes(t.program) <= less.memory_limit);
+        assert_true(ni_program_bytes(t.program) <= last);
+        last = ni_program_bytes(t.program);
+        assert_true(fabs(t.loss[0] - kept.loss[0]) < 1e-12);
+        compare(&t, &kept, 1e-12);
+        trainer_stop(&t);
+    }
+    trainer_stop(&kept);
+}
+
 /* What a program says of itself names the fusions that this network allows. */
 static nas_status collect(void *user, const void *bytes, size_t n) {
     ni_text_add_n(user, bytes, n);
@@ -611,6 +637,7 @@ int main(void) {
         cmocka_unit_test(test_labels),
         cmocka_unit_test(test_outputs),
         cmocka_unit_test(test_memory_limit),
+        cmocka_unit_test(test_again),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_allocation_failures),
     };
