@@ -10,10 +10,10 @@
  * description is written while the door is closed and nobody is inside.
  *
  * A kernel may wake a worker on the caller's own processor, with others idle, and leave it there
- * for tens of milliseconds, so that two threads are slower than one. A worker that finds itself on
- * the processor of the caller or of an earlier worker moves to another one; one that was woken and
- * has not come is moved by the caller. Threads are not bound to processors: what each may run on
- * stays the application's choice. */
+ * for milliseconds, so that two threads are slower than one. A worker that finds itself on the
+ * processor of the caller or of an earlier worker moves to another one; one that was woken and has
+ * not come is moved by the caller. Threads are not bound to processors: what each may run on stays
+ * the application's choice. */
 #include "private.h"
 
 #define SPIN_SECONDS  100e-6

@@ -47,13 +47,13 @@ static bool rows_are_apart(const ni_step *s) {
 static uint32_t pieces_for(const ni_step *s, uint32_t lanes) {
     enum { APART = 4 }; /* rows of a piece for each row that it reads beside its own */
     if (!rows_are_apart(s) || s->pieces < 2) return s->pieces;
+    if (lanes == 1) return 1;
     const ni_conv *c = &s->attr.conv;
     const int64_t beside = (int64_t)(c->kh - 1) * c->dh;
     int64_t each = ((int64_t)s->pieces + lanes - 1) / lanes;
     if (beside && each > s->units / (APART * beside * lanes))
         each = s->units / (APART * beside * lanes);
     if (each < 1) each = 1;
-    if (lanes == 1) each = 1;
     return (uint32_t)(each * lanes < s->units ? each * lanes : s->units);
 }
 
