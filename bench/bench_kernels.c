@@ -1,6 +1,6 @@
 /* How fast the kernels are, one core, for each instruction set that the machine has: GFLOP/s beside
  * what the core does when it only multiplies and adds in registers, measured in between; bytes a
- * second for what is bound by memory, beside memcpy.
+ * second for what is bound by memory.
  *
  *   bench-kernels [SUBSTRING ...]     only kernels whose line contains one of these
  *
